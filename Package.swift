@@ -1,0 +1,110 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Our own targets: the language mode of Swift 6 and no warning at all.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+let strictC: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
+/// A static C program without the Swift runtime: starts in half a millisecond (docs/architecture.md).
+let bareStatic: [LinkerSetting] = [.unsafeFlags(["-static-executable", "-nostartfiles"])]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "pgmahout",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "pgmahout", targets: ["pgmahout"]),
+        .executable(name: "pgmahout-guard", targets: ["pgmahout-guard"]),
+        .executable(name: "pgmahout-wal", targets: ["pgmahout-wal"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // Values and decisions: nothing but the standard library.
+        room("ClusterModel"),
+        room("Leadership", ["ClusterModel"]),
+
+        // C: module maps, and what Swift cannot call.
+        .systemLibrary(
+            name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "CCurlShim", dependencies: ["CCurl"], cSettings: strictC),
+        .target(name: "CProcessTree", cSettings: strictC),
+        .target(name: "CPlatform", cSettings: strictC),
+
+        // Effects, from the bottom up.
+        room("Platform", ["ClusterModel", "CPlatform", "CProcessTree"]),
+        room("Logs", ["Platform", logging]),
+        room("Configuration", ["ClusterModel", yams]),
+        room("HTTPTransport", ["ClusterModel", "Platform", "CCurl", "CCurlShim"]),
+        room("LeaseStores", ["ClusterModel", "Platform"]),
+        room("Postgres", ["ClusterModel", "Platform", "CLibPQ"]),
+        room("Compression", ["CZlib"]),
+        room("ObjectStorage", ["Platform"]),
+        room("Archive", ["ClusterModel", "Platform", "Postgres", "Compression", "ObjectStorage"]),
+        room("Metrics"),
+        room("Management", ["ClusterModel", "Metrics"] + nio),
+        room(
+            "Supervision",
+            [
+                "ClusterModel", "Leadership", "Platform", "Configuration", "LeaseStores", "Postgres", "HTTPTransport",
+                "Management", "Metrics", "Logs", logging,
+            ]),
+
+        .executableTarget(
+            name: "pgmahout",
+            dependencies: [
+                "ClusterModel", "Supervision", "Configuration", "Archive", "Postgres", "ObjectStorage", "HTTPTransport",
+                "Platform", "Logs", argumentParser, logging,
+            ], swiftSettings: strict),
+        .executableTarget(
+            name: "pgmahout-guard", dependencies: ["CProcessTree"], cSettings: strictC, linkerSettings: bareStatic),
+        .executableTarget(name: "pgmahout-wal", cSettings: strictC, linkerSettings: bareStatic),
+
+        .target(
+            name: "TestSupport",
+            dependencies: ["ClusterModel", "Platform", "LeaseStores", "Postgres"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        tests("ClusterModelTests", ["ClusterModel"]),
+        tests("LeadershipTests", ["Leadership", "ClusterModel"]),
+        tests("SimulationTests", ["Leadership", "ClusterModel"]),
+        tests("PlatformTests", ["Platform", "ClusterModel", "TestSupport"]),
+        tests("LogsTests", ["Logs", "Platform", "TestSupport"]),
+        tests("ConfigurationTests", ["Configuration", "ClusterModel", "TestSupport"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "TestSupport"]),
+        tests("LeaseStoresTests", ["LeaseStores", "ClusterModel", "TestSupport"]),
+        tests("PostgresTests", ["Postgres", "ClusterModel", "Platform", "TestSupport"]),
+        tests("CompressionTests", ["Compression", "TestSupport"]),
+        tests("ObjectStorageTests", ["ObjectStorage", "TestSupport"]),
+        tests("ArchiveTests", ["Archive", "ClusterModel", "ObjectStorage", "Compression", "Postgres", "TestSupport"]),
+        tests("MetricsTests", ["Metrics"]),
+        tests("ManagementTests", ["Management", "Metrics", "ClusterModel", "HTTPTransport", "TestSupport"]),
+        tests("SupervisionTests", ["Supervision", "ClusterModel", "Platform", "TestSupport"]),
+        tests("AcceptanceTests", ["ClusterModel", "TestSupport"]),
+    ]
+)

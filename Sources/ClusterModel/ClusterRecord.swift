@@ -1,0 +1,132 @@
+/// The one shared document of a cluster (design §4.1), kept in a lease store that can compare and swap.
+///
+/// Only the holder renews it. Every other writer changes its own entry, or `intent`, by compare-and-swap on the
+/// version it read.
+package struct ClusterRecord: Hashable, Sendable, Codable {
+    /// Format of this document; a reader refuses a record of a newer format instead of guessing.
+    package static let currentFormat = 1
+
+    package var format: Int = ClusterRecord.currentFormat
+    package var cluster: String
+    /// nil when released.
+    package var holder: Incarnation?
+    /// The member that led last: its data is the head of `timeline`. Stays after a release.
+    package var primary: MemberName?
+    /// When released by a switchover: the only member that may take over before `duration` has passed.
+    package var successor: MemberName?
+    /// +1 at every change of holder; never goes down.
+    package var term: UInt64
+    /// Opaque stamp, new at every renewal: compared for equality only, never with a clock.
+    package var renewal: String
+    /// Lease duration D in milliseconds, as the holder was configured.
+    package var durationMilliseconds: Int64
+    /// nil until initdb has succeeded.
+    package var systemIdentifier: SystemIdentifier?
+    /// The newest timeline that was promised to a holder: nobody else may ever create it (two promotions from one
+    /// parent would give one name to two histories). Written when the record is won, before postgres is promoted.
+    package var timeline: TimelineID?
+    /// Where `timeline` branched off; nil for timeline 1 and while its promotion is under way.
+    package var timelineStart: LSN?
+    /// The holder's WAL flush position at the renewal.
+    package var flushed: LSN?
+    /// Every member that holds a data directory of this cluster, or is about to make one.
+    package var members: [MemberName: Member]
+    package var intent: Intent
+    /// The last finished transition, for people and for `GET /v1/cluster`.
+    package var lastTransition: Transition?
+
+    package init(cluster: String, durationMilliseconds: Int64) {
+        self.cluster = cluster
+        self.durationMilliseconds = durationMilliseconds
+        holder = nil
+        primary = nil
+        successor = nil
+        term = 0
+        renewal = ""
+        systemIdentifier = nil
+        timeline = nil
+        timelineStart = nil
+        flushed = nil
+        members = [:]
+        intent = Intent()
+        lastTransition = nil
+    }
+
+    package var duration: Duration { .milliseconds(durationMilliseconds) }
+}
+
+/// A member's entry in the record: how others reach it.
+package struct Member: Hashable, Sendable, Codable {
+    package var name: MemberName
+    package var incarnation: Incarnation
+    /// `http://host:port` of its management interface.
+    package var api: String
+    /// Address of its own postgres: replicas connect to the primary's own address, never through a service.
+    package var postgresHost: String
+    package var postgresPort: Int
+
+    package init(name: MemberName, incarnation: Incarnation, api: String, postgresHost: String, postgresPort: Int) {
+        self.name = name
+        self.incarnation = incarnation
+        self.api = api
+        self.postgresHost = postgresHost
+        self.postgresPort = postgresPort
+    }
+}
+
+/// What operators asked for and what has not been finished yet.
+package struct Intent: Hashable, Sendable, Codable {
+    package var switchover: SwitchoverRequest?
+
+    package init(switchover: SwitchoverRequest? = nil) { self.switchover = switchover }
+}
+
+package struct SwitchoverRequest: Hashable, Sendable, Codable {
+    /// Unique; the id of the transition it leads to.
+    package var id: String
+    /// The primary that hands over; a request that names another than the holder is void.
+    package var from: MemberName
+    /// nil: the best candidate.
+    package var to: MemberName?
+    /// Bound of the whole attempt in milliseconds, counted by the holder from when it first saw the request.
+    package var deadlineMilliseconds: Int64
+
+    package init(id: String, from: MemberName, to: MemberName?, deadlineMilliseconds: Int64) {
+        self.id = id
+        self.from = from
+        self.to = to
+        self.deadlineMilliseconds = deadlineMilliseconds
+    }
+}
+
+/// One change of who leads, or an attempt at one.
+package struct Transition: Hashable, Sendable, Codable {
+    package enum Kind: String, Sendable, Codable, CaseIterable {
+        case bootstrap, failover, switchover
+        /// A crashed primary that came back on its own timeline.
+        case crashRestart
+        /// A primary that stopped itself because it could not renew its lease.
+        case fence
+    }
+
+    package var id: String
+    package var kind: Kind
+    package var from: MemberName?
+    package var to: MemberName?
+    package var term: UInt64
+    package var succeeded: Bool
+    /// Why, in one sentence.
+    package var reason: String
+
+    package init(
+        id: String, kind: Kind, from: MemberName?, to: MemberName?, term: UInt64, succeeded: Bool, reason: String
+    ) {
+        self.id = id
+        self.kind = kind
+        self.from = from
+        self.to = to
+        self.term = term
+        self.succeeded = succeeded
+        self.reason = reason
+    }
+}

@@ -1,0 +1,165 @@
+/// What a member does in its cluster, as people and load balancers ask for it.
+package enum Role: String, Sendable, Codable, CaseIterable {
+    /// Holds a valid lease and its postgres is out of recovery.
+    case primary
+    /// Its postgres runs in recovery, or is on the way there.
+    case replica
+    /// Has no data directory yet.
+    case uninitialized
+}
+
+/// Where a member stands on its way to being useful.
+package enum MemberState: String, Sendable, Codable, CaseIterable {
+    /// Waits for the lease, for a primary to clone from, or for a decision.
+    case waiting
+    case initializing, cloning, rewinding
+    case starting, promoting
+    /// Primary: accepts writes. Replica: answers, but receives no WAL yet.
+    case running
+    /// Replica: WAL receiver streams from the primary.
+    case streaming
+    case stopping, stopped
+    /// Postgres ended unasked and is being brought back.
+    case crashed
+    /// Stopped because the lease could not be renewed.
+    case fenced
+    /// Cannot go on without a person; `problem` says why.
+    case failed
+}
+
+/// `GET /v1/status`: one member as it sees itself. Everything is from memory; nothing waits for postgres.
+package struct MemberStatus: Hashable, Sendable, Codable {
+    package var cluster: String
+    package var name: MemberName
+    package var incarnation: Incarnation
+    package var version: String
+    package var role: Role
+    package var state: MemberState
+    /// What keeps the member from being ready, in one sentence; nil when nothing does.
+    package var problem: String?
+    package var systemIdentifier: SystemIdentifier?
+    package var timeline: TimelineID?
+    /// Primary: flushed. Replica: received and flushed.
+    package var flushed: LSN?
+    /// Replica: replayed.
+    package var replayed: LSN?
+    /// Replica: bytes behind the primary's last known position; nil when not known.
+    package var lagBytes: UInt64?
+    package var streaming: Bool
+    /// The member it streams from.
+    package var upstream: MemberName?
+    /// Holder: milliseconds until its lease ends unless renewed. Others: nil.
+    package var leaseRemainingMilliseconds: Int64?
+    package var term: UInt64
+    /// The holder as this member last read it from the store.
+    package var leader: MemberName?
+    package var ready: Bool
+    package var readyReason: String
+    /// Whether this member would stand for election: has data, is not diverged, lags at most `maximumLag`.
+    package var candidate: Bool
+    package var archive: ArchiveStatus?
+    /// Milliseconds since PID 1's loop last looked at postgres; nil: never.
+    package var observedMillisecondsAgo: Int64?
+
+    package init(cluster: String, name: MemberName, incarnation: Incarnation, version: String) {
+        self.cluster = cluster
+        self.name = name
+        self.incarnation = incarnation
+        self.version = version
+        role = .uninitialized
+        state = .waiting
+        problem = nil
+        systemIdentifier = nil
+        timeline = nil
+        flushed = nil
+        replayed = nil
+        lagBytes = nil
+        streaming = false
+        upstream = nil
+        leaseRemainingMilliseconds = nil
+        term = 0
+        leader = nil
+        ready = false
+        readyReason = "not started"
+        candidate = false
+        archive = nil
+        observedMillisecondsAgo = nil
+    }
+}
+
+/// What the archiver worker reports, about once a second and after every change.
+package struct ArchiveStatus: Hashable, Sendable, Codable {
+    /// Segments and history files that are durable in the archive since the worker started.
+    package var archivedCount: UInt64
+    /// Attempts that failed since the worker started.
+    package var failedCount: UInt64
+    /// `.ready` files that wait.
+    package var readyCount: Int
+    package var lastArchived: String?
+    /// Seconds since 1970.
+    package var lastArchivedTime: Double?
+    package var lastFailed: String?
+    package var lastError: String?
+    package var archivedBytes: UInt64
+
+    package init() {
+        archivedCount = 0
+        failedCount = 0
+        readyCount = 0
+        lastArchived = nil
+        lastArchivedTime = nil
+        lastFailed = nil
+        lastError = nil
+        archivedBytes = 0
+    }
+}
+
+/// `GET /v1/cluster`: all members as one member knows them.
+package struct ClusterStatus: Hashable, Sendable, Codable {
+    /// A member of the record and what it last said of itself.
+    package struct Entry: Hashable, Sendable, Codable {
+        package var member: Member
+        /// nil when it has not answered.
+        package var status: MemberStatus?
+        /// Age of `status` in milliseconds; 0 for the member that answers.
+        package var reportedMillisecondsAgo: Int64?
+
+        package init(member: Member, status: MemberStatus?, reportedMillisecondsAgo: Int64?) {
+            self.member = member
+            self.status = status
+            self.reportedMillisecondsAgo = reportedMillisecondsAgo
+        }
+    }
+
+    package var cluster: String
+    package var systemIdentifier: SystemIdentifier?
+    package var term: UInt64
+    package var leader: MemberName?
+    /// Sorted by name.
+    package var members: [Entry]
+    package var pendingSwitchover: SwitchoverRequest?
+    package var lastTransition: Transition?
+
+    package init(cluster: String) {
+        self.cluster = cluster
+        systemIdentifier = nil
+        term = 0
+        leader = nil
+        members = []
+        pendingSwitchover = nil
+        lastTransition = nil
+    }
+}
+
+/// `POST /v1/switchover` body.
+package struct SwitchoverCommand: Hashable, Sendable, Codable {
+    /// Must be the primary when given.
+    package var from: MemberName?
+    /// nil: the best candidate.
+    package var to: MemberName?
+
+    package init(from: MemberName? = nil, to: MemberName? = nil) {
+        self.from = from
+        self.to = to
+    }
+}

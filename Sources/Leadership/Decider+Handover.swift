@@ -1,0 +1,149 @@
+import ClusterModel
+
+/// Rule 6: a planned hand-over. Checkpoint, stop, the target confirms, release to that target; every step is bounded,
+/// and until the release the way back is to start in place.
+extension Decider {
+    mutating func considerRequests(_ record: ClusterRecord, _ running: LocalState.Running) {
+        guard memory.handover == nil, memory.unpublished == nil, let request = record.intent.switchover,
+            request.from == me.name, !store.writeInFlight
+        else { return }
+        switch target(for: request) {
+        case .success(let target):
+            begin(
+                Handover(
+                    id: request.id, target: target, deadline: now + .milliseconds(request.deadlineMilliseconds),
+                    phase: .checkpointing, isShutdown: false))
+        case .failure(let refusal):
+            finish(id: request.id, to: request.to, succeeded: false, reason: refusal.reason)
+        }
+    }
+
+    mutating func begin(_ handover: Handover) {
+        guard operation == nil else { return }
+        memory.handover = handover
+        operate(.checkpoint)
+    }
+
+    /// While postgres still runs.
+    mutating func continueHandover(_ running: LocalState.Running) {
+        guard let handover = memory.handover, operation == nil else { return }
+        if now >= handover.deadline {
+            memory.handover = nil
+            return finish(
+                id: handover.id, to: handover.target, succeeded: false,
+                reason: "postgres could not be stopped within the bound of the switchover")
+        }
+        guard !decision.effects.contains(.operate(.checkpoint)) else { return }
+        // A target that went away meanwhile: nothing was stopped yet, so simply go on.
+        guard isCandidate(handover.target) else {
+            memory.handover = nil
+            return finish(
+                id: handover.id, to: handover.target, succeeded: false,
+                reason: "\(handover.target) is no longer a candidate: \(ineligibility(of: handover.target) ?? "")")
+        }
+        memory.handover?.phase = .stopping
+        operate(.stop(.orderly))
+    }
+
+    /// Once postgres has stopped: wait for the target, then release.
+    mutating func continueStoppedHandover(_ record: ClusterRecord, _ data: DataState) {
+        guard var handover = memory.handover else { return }
+        wake(at: now + .milliseconds(20))
+        guard data.cleanShutdown, now < handover.deadline else {
+            // Way back: the lease is still ours and nobody else was allowed to write.
+            memory.handover = nil
+            finish(
+                id: handover.id, to: handover.target, succeeded: false,
+                reason: data.cleanShutdown
+                    ? "\(handover.target) did not confirm the shutdown checkpoint in time"
+                    : "postgres did not stop cleanly, so \(handover.target) may lack its last writes")
+            if !handover.isShutdown { operate(.start(.primary)) }
+            return
+        }
+        if case .confirming = handover.phase {
+        } else {
+            handover.phase = .confirming(since: now)
+            memory.handover = handover
+        }
+        if case .confirming(let since) = handover.phase, let report = observation.peers[handover.target],
+            report.receivedAt >= since, let flushed = report.status.flushed, flushed > data.checkpoint
+        {
+            release(to: handover.target)
+        } else {
+            give(.ask([handover.target]))
+        }
+    }
+
+    /// The end of an attempt that left this member the leader: published with the next renewal.
+    private mutating func finish(id: String, to target: MemberName?, succeeded: Bool, reason: String) {
+        let transition = Transition(
+            id: id, kind: .switchover, from: me.name, to: target, term: record?.term ?? 0, succeeded: succeeded,
+            reason: reason)
+        memory.unpublished = transition
+        give(.report(transition))
+    }
+
+    struct Refusal: Error {
+        var reason: String
+    }
+
+    private func target(for request: SwitchoverRequest) -> Result<MemberName, Refusal> {
+        if let wanted = request.to {
+            if wanted == me.name { return .failure(Refusal(reason: "\(wanted) is the primary already")) }
+            if let reason = ineligibility(of: wanted) {
+                return .failure(Refusal(reason: "\(wanted) cannot take over: \(reason)"))
+            }
+            return .success(wanted)
+        }
+        guard let best = bestCandidate() else {
+            return .failure(Refusal(reason: "no member is ready to take over"))
+        }
+        return .success(best)
+    }
+
+    // MARK: SIGTERM
+
+    /// PID 1 was asked to stop: hand over if primary and somebody can take it, then stop, then leave.
+    mutating func shutDown() {
+        decision.problem = "shutting down"
+        let leads = decision.writableUntil != nil
+        defer { if leads, let record { renewIfDue(record) } }
+        switch local.process {
+        case .running(let running):
+            if leads, !running.inRecovery, observation.shutdownRequests == 1, handOverBeforeStop(running) { return }
+            operate(.stop(.orderly))
+        case .starting: operate(.stop(.orderly))
+        case .stopping: break
+        case .stopped:
+            guard operation == nil else { return }
+            if leads, let record {
+                if let data, memory.handover != nil, observation.shutdownRequests == 1 {
+                    return continueStoppedHandover(record, data)
+                }
+                return release(to: nil)
+            }
+            give(.exit(code: ExitCode.success, reason: "stopped as asked"))
+        }
+    }
+
+    /// True while a hand-over is under way.
+    private mutating func handOverBeforeStop(_ running: LocalState.Running) -> Bool {
+        if memory.handover == nil, operation == nil, !memory.triedHandover {
+            memory.triedHandover = true
+            guard var next = record, let best = bestCandidate() else { return false }
+            let bound = Duration.seconds(30)
+            let id = "shutdown-\(next.term)"
+            begin(
+                Handover(id: id, target: best, deadline: now + bound, phase: .checkpointing, isShutdown: true))
+            // Announced like a request: the target then looks at its WAL position more often.
+            next.intent.switchover = SwitchoverRequest(
+                id: id, from: me.name, to: best, deadlineMilliseconds: bound.milliseconds)
+            stamp(&next)
+            write(next)
+            return memory.handover != nil
+        }
+        guard memory.handover != nil else { return false }
+        continueHandover(running)
+        return memory.handover != nil
+    }
+}

@@ -1,0 +1,40 @@
+import ClusterModel
+
+/// The bounds of design §4.2, as configured.
+package struct LeadershipSettings: Hashable, Sendable {
+    /// D: a challenger waits this long over an unchanged record.
+    package var duration: Duration
+    /// P: time between two renewals.
+    package var renewEvery: Duration
+    /// R: the holder gives up this long after it sent its last renewal that succeeded.
+    package var giveUpAfter: Duration
+    /// K: postgres is unwritable this long after the holder gave up, by whoever kills it.
+    package var killWithin: Duration
+    /// Bytes; a member that is further behind never stands.
+    package var maximumLag: UInt64
+    /// How long a crashed primary may try to come back before a ready replica is preferred.
+    package var crashRestartBudget: Duration
+    /// How long a primary's postgres may fail to answer before a ready replica is preferred.
+    package var unresponsiveBudget: Duration
+    /// Age up to which a peer's report counts in an election.
+    package var reportLifetime: Duration
+    /// How many failed rewinds are followed by a fresh clone.
+    package var rewindAttempts: Int
+
+    package init(
+        duration: Duration = .seconds(6), renewEvery: Duration = .seconds(1), giveUpAfter: Duration = .seconds(4),
+        killWithin: Duration = .milliseconds(500), maximumLag: UInt64 = 16 << 20,
+        crashRestartBudget: Duration = .seconds(10), unresponsiveBudget: Duration = .seconds(10),
+        reportLifetime: Duration = .milliseconds(2500), rewindAttempts: Int = 2
+    ) {
+        self.duration = duration
+        self.renewEvery = renewEvery
+        self.giveUpAfter = giveUpAfter
+        self.killWithin = killWithin
+        self.maximumLag = maximumLag
+        self.crashRestartBudget = crashRestartBudget
+        self.unresponsiveBudget = unresponsiveBudget
+        self.reportLifetime = reportLifetime
+        self.rewindAttempts = rewindAttempts
+    }
+}

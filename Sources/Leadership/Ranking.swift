@@ -1,0 +1,54 @@
+import ClusterModel
+
+/// Rule 3: who may take over, and who of them is the best.
+extension Decider {
+    /// The best member other than this one that could take over now; nil when there is none.
+    func bestCandidate() -> MemberName? {
+        guard let record else { return nil }
+        return record.members.keys
+            .filter { $0 != me.name && isCandidate($0) }
+            .max { left, right in isBehind(left, right) }
+    }
+
+    func isCandidate(_ name: MemberName) -> Bool { ineligibility(of: name) == nil }
+
+    /// Why a member cannot take over from this one; nil when it can.
+    func ineligibility(of name: MemberName) -> String? {
+        guard record?.members[name] != nil else { return "it is not a member of the cluster" }
+        guard let report = freshReport(of: name) else { return "it has not reported lately" }
+        let status = report.status
+        guard status.candidate else { return status.problem ?? status.readyReason }
+        guard let flushed = status.flushed, status.timeline != nil else { return "its WAL position is not known" }
+        guard status.timeline == (running?.timeline ?? data?.timeline) else { return "it is on another timeline" }
+        guard status.streaming || running == nil else { return "it does not stream" }
+        let head = running?.flushed ?? record?.flushed ?? .zero
+        let lag = head.bytes(since: flushed)
+        guard lag <= settings.maximumLag else { return "it is \(lag) bytes behind, more than maximumLag" }
+        return nil
+    }
+
+    func freshReport(of name: MemberName) -> PeerReport? {
+        guard let report = observation.peers[name], now.since(report.receivedAt) <= settings.reportLifetime else {
+            return nil
+        }
+        return report
+    }
+
+    private func isBehind(_ left: MemberName, _ right: MemberName) -> Bool {
+        let leftAt = observation.peers[left]?.status.flushed ?? .zero
+        let rightAt = observation.peers[right]?.status.flushed ?? .zero
+        return leftAt == rightAt ? left > right : leftAt < rightAt
+    }
+
+    /// A reachable member that would be a better choice than this one; nil when there is none.
+    ///
+    /// Members that do not report are not waited for: one of them is usually the dead primary.
+    func betterThanMe(_ record: ClusterRecord, _ mine: LSN) -> MemberName? {
+        record.members.keys.sorted().first { name in
+            guard name != me.name, let status = freshReport(of: name)?.status, status.candidate,
+                status.timeline == record.timeline, let flushed = status.flushed
+            else { return false }
+            return flushed > mine || (flushed == mine && name < me.name)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import ClusterModel
+import Testing
+
+@testable import Leadership
+
+@Suite("A planned hand-over")
+struct SwitchoverTests {
+    func requested(to target: MemberName? = "pg-2") -> Scenario {
+        var scenario = Scenario.primary()
+        scenario.observation.store.record?.intent.switchover = SwitchoverRequest(
+            id: "s1", from: "pg-1", to: target, deadlineMilliseconds: 30000)
+        return scenario
+    }
+
+    /// Brings the primary to where its postgres has stopped cleanly.
+    func stopped(_ scenario: inout Scenario) {
+        #expect(scenario.decide().operations == [.checkpoint])
+        #expect(scenario.decide().operations == [.stop(.orderly)])
+        var data = Scenario.data(wasPrimary: true)
+        data.checkpoint = LSN(rawValue: 0x6000028)
+        scenario.observation.local.data = .present(data)
+        scenario.observation.local.process = .stopped
+        scenario.observation.local.mayWrite = false
+    }
+
+    @Test("checkpoints, stops, waits for the target's confirmation and releases the lease to it alone")
+    func order() throws {
+        var scenario = requested()
+        stopped(&scenario)
+        let waiting = scenario.decide()
+        #expect(waiting.write == nil)
+        #expect(waiting.effects.contains(.ask(["pg-2"])))
+        scenario.pass(.milliseconds(10))
+        scenario.report("pg-2", role: .replica, flushed: 0x60000A0)
+        let write = try #require(scenario.decide().write)
+        #expect(write.record.holder == nil)
+        #expect(write.record.successor == "pg-2")
+        #expect(write.record.flushed == LSN(rawValue: 0x6000028))
+        scenario.apply(write)
+        #expect(scenario.decide().operations.isEmpty)
+    }
+
+    @Test("does not take a report from before the stop for a confirmation")
+    func staleConfirmation() {
+        var scenario = requested()
+        scenario.report("pg-2", role: .replica, flushed: 0x7000000)
+        scenario.observation.peers["pg-2"]?.receivedAt = scenario.now - .milliseconds(1)
+        stopped(&scenario)
+        #expect(scenario.decide().write == nil)
+    }
+
+    @Test("goes back to being primary when the target does not confirm in time")
+    func wayBack() {
+        var scenario = requested()
+        stopped(&scenario)
+        _ = scenario.decide()
+        scenario.pass(.seconds(31))
+        scenario.observation.store.held?.sentAt = scenario.now
+        let decision = scenario.decide()
+        #expect(decision.operations == [.start(.primary)])
+        #expect(decision.reports.map(\.succeeded) == [false])
+    }
+
+    @Test("is refused with a reason when the target does not exist, lags, or is the primary")
+    func refusals() throws {
+        for (target, part) in [("pg-9", "not a member"), ("pg-1", "primary already")] as [(MemberName, String)] {
+            var scenario = requested(to: target)
+            let reports = scenario.decide().reports
+            #expect(reports.first?.succeeded == false)
+            #expect(try #require(reports.first).reason.contains(part))
+        }
+        var lagging = requested()
+        lagging.report("pg-2", role: .replica, flushed: 0x1000000)
+        #expect(try #require(lagging.decide().reports.first).reason.contains("behind"))
+    }
+
+    @Test("picks the member with the most WAL when none is named")
+    func best() {
+        var scenario = requested(to: nil)
+        scenario.report("pg-3", role: .replica, flushed: 0x5000200)
+        _ = scenario.decide()
+        #expect(scenario.memory.handover?.target == "pg-3")
+    }
+
+    @Test("is left and reported when the target goes away before postgres is stopped")
+    func targetGone() {
+        var scenario = requested()
+        #expect(scenario.decide().operations == [.checkpoint])
+        scenario.observation.peers["pg-2"] = nil
+        let decision = scenario.decide()
+        #expect(decision.operations.isEmpty)
+        #expect(decision.reports.map(\.succeeded) == [false])
+    }
+
+    @Test("the successor takes the lease at once and promotes; others leave it to it for a whole D")
+    func successor() throws {
+        var scenario = Scenario.replica()
+        scenario.observation.store.record?.holder = nil
+        scenario.observation.store.record?.successor = "pg-2"
+        let write = try #require(scenario.decide().write)
+        #expect(write.record.term == 4)
+        #expect(write.record.timeline == TimelineID(2))
+        scenario.apply(write)
+        #expect(scenario.decide().operations == [.promote])
+
+        var other = Scenario.replica()
+        other.observation.store.record?.holder = nil
+        other.observation.store.record?.successor = "pg-3"
+        #expect(other.decide().write == nil)
+        other.pass(.milliseconds(5999))
+        other.report("pg-3", role: .replica, flushed: 0x1000000)
+        #expect(other.decide().write == nil)
+        other.pass(.milliseconds(1))
+        #expect(other.decide().write != nil)
+    }
+
+    @Test("happens by itself when the primary is asked to stop; then it leaves")
+    func shutdown() throws {
+        var scenario = Scenario.primary()
+        scenario.observation.shutdownRequests = 1
+        let first = scenario.decide()
+        #expect(first.operations == [.checkpoint])
+        scenario.apply(try #require(first.write))
+        #expect(scenario.decide().operations == [.stop(.orderly)])
+        scenario.observation.local.data = .present(Scenario.data(wasPrimary: true))
+        scenario.observation.local.process = .stopped
+        scenario.observation.local.mayWrite = false
+        _ = scenario.decide()
+        scenario.pass(.milliseconds(5))
+        scenario.report("pg-2", role: .replica, flushed: 0x5000100)
+        let write = try #require(scenario.decide().write)
+        #expect(write.record.successor == "pg-2")
+        scenario.apply(write)
+        #expect(scenario.decide().exit == 0)
+    }
+
+    @Test("is skipped when the stop is asked for twice: postgres stops, the lease is released, PID 1 leaves")
+    func secondSignal() throws {
+        var scenario = Scenario.primary()
+        scenario.observation.shutdownRequests = 2
+        #expect(scenario.decide().operations == [.stop(.orderly)])
+        scenario.observation.local.process = .stopped
+        scenario.observation.local.mayWrite = false
+        let write = try #require(scenario.decide().write)
+        #expect(write.record.holder == nil && write.record.successor == nil)
+        scenario.apply(write)
+        #expect(scenario.decide().exit == 0)
+    }
+}
