@@ -8,6 +8,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
+/// Also optimized in debug builds: thousands of simulated schedules are part of every test run.
+let simulated = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 let strictC: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
 /// A static C program without the Swift runtime: starts in half a millisecond (docs/architecture.md).
 let bareStatic: [LinkerSetting] = [.unsafeFlags(["-static-executable", "-nostartfiles"])]
@@ -21,12 +23,12 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOHTTP1", package: "swift-nio"),
 ]
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = strict) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
 let package = Package(
@@ -45,8 +47,8 @@ let package = Package(
     ],
     targets: [
         // Values and decisions: nothing but the standard library.
-        room("ClusterModel"),
-        room("Leadership", ["ClusterModel"]),
+        room("ClusterModel", settings: simulated),
+        room("Leadership", ["ClusterModel"], settings: simulated),
 
         // C: module maps, and what Swift cannot call.
         .systemLibrary(
@@ -59,7 +61,7 @@ let package = Package(
 
         // Effects, from the bottom up.
         room("Platform", ["ClusterModel", "CPlatform", "CProcessTree"]),
-        room("Logs", ["Platform", logging]),
+        room("Logs", ["ClusterModel", "Platform", logging]),
         room("Configuration", ["ClusterModel", yams]),
         room("HTTPTransport", ["ClusterModel", "Platform", "CCurl", "CCurlShim"]),
         room("LeaseStores", ["ClusterModel", "Platform"]),
@@ -88,16 +90,17 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["ClusterModel", "Platform", "LeaseStores", "Postgres"], path: "Tests/TestSupport",
+            dependencies: ["ClusterModel", "Platform", "LeaseStores", "Postgres", "HTTPTransport"],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         tests("ClusterModelTests", ["ClusterModel"]),
         tests("LeadershipTests", ["Leadership", "ClusterModel"]),
-        tests("SimulationTests", ["Leadership", "ClusterModel"]),
+        tests("SimulationTests", ["Leadership", "ClusterModel"], settings: simulated),
         tests("PlatformTests", ["Platform", "ClusterModel", "TestSupport"]),
-        tests("LogsTests", ["Logs", "Platform", "TestSupport"]),
+        tests("LogsTests", ["Logs", "ClusterModel", "Platform", "Postgres", "TestSupport", logging]),
         tests("ConfigurationTests", ["Configuration", "ClusterModel", "TestSupport"]),
-        tests("HTTPTransportTests", ["HTTPTransport", "TestSupport"]),
-        tests("LeaseStoresTests", ["LeaseStores", "ClusterModel", "TestSupport"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "ClusterModel", "Platform", "TestSupport"]),
+        tests("LeaseStoresTests", ["LeaseStores", "ClusterModel", "Platform", "TestSupport"]),
         tests("PostgresTests", ["Postgres", "ClusterModel", "Platform", "TestSupport"]),
         tests("CompressionTests", ["Compression", "TestSupport"]),
         tests("ObjectStorageTests", ["ObjectStorage", "TestSupport"]),
@@ -105,6 +108,9 @@ let package = Package(
         tests("MetricsTests", ["Metrics"]),
         tests("ManagementTests", ["Management", "Metrics", "ClusterModel", "HTTPTransport", "TestSupport"]),
         tests("SupervisionTests", ["Supervision", "ClusterModel", "Platform", "TestSupport"]),
-        tests("AcceptanceTests", ["ClusterModel", "TestSupport"]),
+        tests(
+            "pgmahoutTests",
+            ["pgmahout", "ClusterModel", "Configuration", "Archive", "Management", argumentParser]),
+        tests("AcceptanceTests", ["ClusterModel", "Platform", "Postgres", "LeaseStores", "TestSupport"]),
     ]
 )

@@ -159,7 +159,10 @@ struct Decider {
         }
     }
 
-    mutating func wake(at moment: Instant) { decision.wakeAt = min(decision.wakeAt, moment) }
+    /// A moment that has passed already was judged by this call.
+    mutating func wake(at moment: Instant) {
+        if moment > now { decision.wakeAt = min(decision.wakeAt, moment) }
+    }
 
     /// A new stamp: incarnation and count, so that no two renewals of any two members are alike.
     mutating func stamp(_ record: inout ClusterRecord) {

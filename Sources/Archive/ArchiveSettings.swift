@@ -1,0 +1,33 @@
+import ClusterModel
+
+/// What the archiver and backups have to know of a member; the executable fills it from the configuration.
+package struct ArchiveSettings: Hashable, Sendable {
+    /// The archive: an absolute path that must exist.
+    package var directory: String
+    /// The cluster's name in the archive: one path component.
+    package var server: String
+    /// gzip level, 1 to 9.
+    package var compressionLevel: Int
+    /// Segments, or parts of a base backup, at the same time.
+    package var parallel: Int
+    package var dataDirectory: String
+    /// Where the archiver listens; at most 107 bytes.
+    package var socketPath: String
+    /// The system that may archive here; nil: the one that the data directory belongs to.
+    package var systemIdentifier: SystemIdentifier?
+
+    package init(
+        directory: String, server: String, dataDirectory: String, socketPath: String, compressionLevel: Int = 1,
+        parallel: Int = 2, systemIdentifier: SystemIdentifier? = nil
+    ) {
+        self.directory = directory
+        self.server = server
+        self.dataDirectory = dataDirectory
+        self.socketPath = socketPath
+        self.compressionLevel = compressionLevel
+        self.parallel = max(1, parallel)
+        self.systemIdentifier = systemIdentifier
+    }
+
+    package var layout: ArchiveLayout { ArchiveLayout(server: server) }
+}

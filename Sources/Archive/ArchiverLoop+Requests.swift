@@ -1,0 +1,76 @@
+import ClusterModel
+import Glibc
+import Platform
+
+/// Requests, and what comes of them.
+extension ArchiverLoop {
+    func take(_ request: ArchiverRequest, from connection: Int) throws(ArchiveError) {
+        switch request {
+        case .push(let name, let path):
+            try gate.check()
+            let identity = WALSource.identity(of: pathInDataDirectory(name))
+            guard let identity, WALSource.identity(of: path) == identity else {
+                throw ArchiveError(.refused, "'\(path)' is not in '\(settings.dataDirectory)', which is archived here")
+            }
+            if schedule.asked(name, identity: identity, by: connection) { return answer(connection, .done) }
+            // There may be more that became ready with it.
+            if schedule.waitingCount <= settings.parallel { scan() }
+        case .fetch(let name, let path):
+            guard jobs.fetch(name, to: path, for: connection) else {
+                throw ArchiveError(.unavailable, "too many requests at once")
+            }
+        }
+    }
+
+    func pushWhatIsNext(_ now: Instant) {
+        guard gate.isOpen else {
+            for waiter in schedule.abandon() {
+                answer(waiter, .failed(ArchiveError(.noLease, "the lease of this member has ended")))
+            }
+            return
+        }
+        while jobs.hasIdlePusher, let (name, onlyIfMissing) = schedule.next(at: now) {
+            jobs.push(name, from: pathInDataDirectory(name), onlyIfMissing: onlyIfMissing)
+        }
+    }
+
+    func take(_ completion: ArchiverJobs.Completion) {
+        switch completion {
+        case .fetched(let connection, let reply): answer(connection, reply)
+        case .pushed(let slot, let name, let result):
+            jobs.release(slot)
+            let now = BootClock.now()
+            switch result {
+            case .success(let success):
+                archived(name, success)
+                for waiter in schedule.finished(name, .archived(success.source), at: now) { answer(waiter, .done) }
+            case .failure(let error):
+                failed(name, error)
+                for waiter in schedule.finished(name, .failed(error), at: now) { answer(waiter, .failed(error)) }
+            }
+            reporter.status.readyCount = schedule.waitingCount
+        }
+    }
+
+    private func archived(_ name: WALFileName, _ success: WALPush.Success) {
+        reporter.archived(name, bytes: success.source.size, at: Double(time(nil)))
+        if let note = success.note { report(ArchiverEvent(.warning, note, file: name.description)) }
+        if reportedFailure != nil, reporter.status.lastError == nil {
+            report(ArchiverEvent(.info, "archiving works again", file: name.description))
+            reportedFailure = nil
+        } else {
+            report(ArchiverEvent(.debug, "archived", file: name.description))
+        }
+    }
+
+    private func failed(_ name: WALFileName, _ error: ArchiveError) {
+        // A file that PostgreSQL has taken away meanwhile needs no archiving any more.
+        guard Files.exists(pathInDataDirectory(name)) || error.kind == .refused else { return }
+        reporter.failed(name, error)
+        guard reportedFailure != error.message else { return }
+        reportedFailure = error.message
+        report(ArchiverEvent(error.kind == .refused ? .error : .warning, error.message, file: name.description))
+    }
+
+    private func pathInDataDirectory(_ name: WALFileName) -> String { settings.dataDirectory + "/pg_wal/\(name)" }
+}

@@ -1,0 +1,115 @@
+import ClusterModel
+import Glibc
+import Platform
+import Postgres
+import Synchronization
+
+/// Replays the archived WAL over unpacked files: a server that nobody reaches, with a WAL server of its own.
+struct RecoveryRun {
+    let plan: Restore.Plan
+    let backup: BackupInfo
+
+    private static let pollInterval = Duration.milliseconds(100)
+    /// For the end of recovery's checkpoint and that of the shutdown.
+    private static let stopTime = Duration.seconds(600)
+    private static let versionTime = Duration.seconds(10)
+
+    // MARK: Version
+
+    /// Throws unless the programs are of the backup's major version.
+    func checkVersion() throws {
+        let pipe = try Pipe()
+        let registry = ChildRegistry()
+        let end = ExitWaiter()
+        var command = Tools(binaries: binaries, environment: Command.inheritedEnvironment).version()
+        command.output = .descriptor(pipe.write.rawValue)
+        do throws(SystemError) {
+            _ = try registry.spawn(command) { _, status in end.set(status) }
+        } catch { throw RestoreError("PostgreSQL's programs are not in '\(plan.binDirectory)': \(error)") }
+        let status = end.wait(registry, until: BootClock.now() + Self.versionTime)
+        guard status?.isSuccess == true else { throw RestoreError("'postgres --version' failed") }
+        let text = String(decoding: try pipe.read.read(upTo: 1024), as: UTF8.self)
+        let found = PostgresBinaries.majorVersion(inVersionText: text)
+        guard let major = backup.majorVersion, found == major else {
+            throw RestoreError(
+                "the backup is of PostgreSQL \(backup.majorVersion.map(String.init) ?? "?"), and "
+                    + "'\(plan.binDirectory)' is of \(found.map(String.init) ?? "an unknown version")")
+        }
+    }
+
+    private var binaries: PostgresBinaries { PostgresBinaries(directory: plan.binDirectory) }
+
+    // MARK: Recovery
+
+    /// Returns when the server has reached the target, was promoted and has shut down cleanly.
+    /// - Returns: the time of the last transaction that was replayed, as the server tells it.
+    func run(in directory: String, _ progress: (ArchiveProgress) -> Void) throws -> String? {
+        let runtime = try RuntimeDirectory()
+        let server = try WALServer(
+            ArchiveSettings(
+                directory: plan.archive, server: plan.server, dataDirectory: directory,
+                socketPath: runtime.path + "/archive.sock"))
+        defer { server.stop() }
+        let log = try RecoveryLog(path: runtime.path + "/postgres.log")
+        let registry = ChildRegistry()
+        let end = ExitWaiter()
+        let process = try registry.spawn(command(directory, runtime, log)) { _, status in end.set(status) }
+        do {
+            while try !isRecovered(directory) {
+                if let status = end.wait(registry, until: BootClock.now() + Self.pollInterval) {
+                    throw log.failure(status, target: plan.target)
+                }
+                progress(ArchiveProgress(phase: "recovering"))
+            }
+            progress(ArchiveProgress(phase: "stopping"))
+            _ = registry.signal(process, SIGINT)
+            guard let status = end.wait(registry, until: BootClock.now() + Self.stopTime) else {
+                throw RestoreError("the restored server does not shut down")
+            }
+            guard status.isSuccess else { throw log.failure(status, target: plan.target) }
+            return log.lastTransaction
+        } catch {
+            if end.status == nil {
+                _ = registry.signal(process, SIGQUIT)
+                if end.wait(registry, until: BootClock.now() + .seconds(5)) == nil {
+                    _ = Processes.killPostgres(postmaster: process, dataDirectory: directory)
+                    _ = end.wait(registry, until: BootClock.now() + .seconds(5))
+                }
+            }
+            throw error
+        }
+    }
+
+    /// The server removes the signal file before it says that it is in production; the copied pg_control may say so
+    /// from the beginning.
+    private func isRecovered(_ directory: String) throws -> Bool {
+        guard !Files.exists(directory + "/recovery.signal") else { return false }
+        return try ControlData.read(dataDirectory: directory).state == .inProduction
+    }
+
+    private func command(_ directory: String, _ runtime: borrowing RuntimeDirectory, _ log: RecoveryLog) -> Command {
+        var settings = [
+            "restore_command=\(Self.word(plan.walClient)) fetch --socket \(Self.word(runtime.path + "/archive.sock")) "
+                + "--timeout 300 %f %p",
+            "recovery_target_action=promote", "recovery_target_timeline=latest", "archive_mode=off",
+            "listen_addresses=", "unix_socket_directories=\(runtime.path)", "logging_collector=off",
+            "log_destination=stderr", "log_min_messages=warning", "log_line_prefix=", "lc_messages=C", "ssl=off",
+            "autovacuum=off", "hba_file=\(directory)/pg_hba.conf", "ident_file=\(directory)/pg_ident.conf",
+            // Nobody connects, and so limits of the former primary do not have to be met.
+            "hot_standby=off",
+            // All of it is synced at the end, and thrown away when there is none.
+            "fsync=off",
+        ]
+        if case .time(let time) = plan.target { settings.append("recovery_target_time=\(time)") }
+        var command = Tools(binaries: binaries, environment: Command.inheritedEnvironment).postmaster(directory)
+        command.arguments += settings.flatMap { ["-c", $0] }
+        command.output = .descriptor(log.descriptor)
+        command.error = .descriptor(log.descriptor)
+        return plan.guardProgram.map { command.tied(by: $0) } ?? command
+    }
+
+    /// For sh, behind PostgreSQL's own `%`.
+    private static func word(_ text: String) -> String {
+        "'" + text.replacing("%", with: "%%").replacing("'", with: "'\\''") + "'"
+    }
+}

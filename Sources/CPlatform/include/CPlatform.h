@@ -1,0 +1,52 @@
+#ifndef CPLATFORM_H
+#define CPLATFORM_H
+
+/// What Swift's Glibc module lacks: calls behind _GNU_SOURCE, headers that it does not carry, variadics, macros,
+/// and the one signal handler, which must not run Swift. Functions return -1 and set errno unless they say otherwise.
+
+/// Makes orphaned descendants children of this process, as those of PID 1 are.
+int cpf_set_child_subreaper(void);
+
+/// A pipe, both ends close-on-exec.
+int cpf_pipe(int ends[2]);
+
+/// A connected pair of SOCK_SEQPACKET sockets, both close-on-exec and non-blocking; SIGPIPE is up to `cpf_send`.
+int cpf_seqpacket_pair(int ends[2]);
+
+/// send(2) that neither waits nor raises SIGPIPE.
+long cpf_send(int descriptor, const void *bytes, unsigned long count);
+
+/// An eventfd, close-on-exec and non-blocking.
+int cpf_eventfd(void);
+
+/// An inotify descriptor, close-on-exec and non-blocking, that reports names which appear, change or vanish
+/// in `directory`.
+int cpf_watch_directory(const char *directory);
+
+/// Whether an event of `cpf_watch_directory` says that events were lost.
+int cpf_watch_overflowed(unsigned int mask);
+
+/// Names the calling thread (at most 15 bytes are kept) and blocks the signals that the process handles,
+/// so that they do not interrupt its calls.
+void cpf_prepare_thread(const char *name);
+
+/// Starts a program in a process group of its own, with no signal blocked or ignored, and with no descriptor but
+/// copies of `input`, `output` and `error`, which must be greater than 2. `directory` may be NULL.
+/// Returns 0 or the number of the error.
+int cpf_spawn(
+    int *process, const char *path, char *const *arguments, char *const *environment, const char *directory, int input,
+    int output, int error);
+
+/// The process' environment: NULL-terminated `NAME=value`.
+char *const *cpf_environment(void);
+
+/// Catches `signal`: counts it and makes the descriptor of `cpf_signal_descriptor` readable.
+int cpf_catch_signal(int signal);
+
+/// The eventfd that caught signals make readable; made at the first call.
+int cpf_signal_descriptor(void);
+
+/// How often `signal` was caught since the last call.
+unsigned int cpf_take_signal(int signal);
+
+#endif

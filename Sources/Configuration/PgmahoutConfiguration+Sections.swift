@@ -1,0 +1,120 @@
+import ClusterModel
+
+extension PgmahoutConfiguration {
+    package struct Postgres: Hashable, Sendable {
+        /// Where `postgres`, `initdb`, `pg_basebackup` and `pg_rewind` are.
+        package var binDirectory = ""
+        /// `listen_addresses`.
+        package var listen = ""
+        /// What other members connect to.
+        package var host = ""
+        package var port = 0
+        package var superuser = ""
+        package var superuserPasswordFile: String?
+        package var replicationUser = ""
+        /// nil: replication is trusted.
+        package var replicationPasswordFile: String?
+        /// For postgresql.conf; names in lower case, none of them managed.
+        package var parameters: [String: String] = [:]
+        /// Lines of pg_hba.conf that come after our own.
+        package var hba: [String] = []
+        init() {}
+    }
+
+    package struct Bootstrap: Hashable, Sendable {
+        package struct InitDB: Hashable, Sendable {
+            package var encoding = ""
+            package var locale = ""
+            package var dataChecksums = false
+            /// Bytes; a power of two from 1 MiB to 1 GiB.
+            package var walSegmentSize: UInt64 = 0
+            /// Further arguments of initdb, one each.
+            package var options: [String] = []
+            init() {}
+        }
+
+        package var initdb = InitDB()
+        init() {}
+    }
+
+    package struct HTTP: Hashable, Sendable {
+        package var listen = ""
+        package var port = 0
+        /// Host part of the address that other members use.
+        package var advertise = ""
+        /// nil: calls that change something are answered on loopback only.
+        package var tokenFile: String?
+        init() {}
+    }
+
+    package struct Lease: Hashable, Sendable {
+        package enum Store: String, Hashable, Sendable, CaseIterable {
+            case file
+        }
+
+        package struct File: Hashable, Sendable {
+            package var path = ""
+            init() {}
+        }
+
+        package var store = Store.file
+        package var file = File()
+        /// D: how long others wait after they last saw the record change.
+        package var duration = Duration.zero
+        /// P
+        package var renewEvery = Duration.zero
+        /// R: without a renewal for so long, the holder stops postgres.
+        package var giveUpAfter = Duration.zero
+        /// K: how long that may take before the guard kills it.
+        package var killWithin = Duration.zero
+        /// ρ: by which fraction two machines' clocks may differ in rate.
+        package var clockRateError = 0.0
+        init() {}
+    }
+
+    package struct Replication: Hashable, Sendable {
+        /// Bytes behind the primary beyond which a replica is not ready and never stands for election.
+        package var maximumLag: UInt64 = 0
+        init() {}
+    }
+
+    package struct Failover: Hashable, Sendable {
+        /// How long a crashed primary may take to come back in place before it hands over.
+        package var crashRestartBudget = Duration.zero
+        init() {}
+    }
+
+    /// Bounds of the stages of a stop; zero skips a stage.
+    package struct Shutdown: Hashable, Sendable {
+        package var smart = Duration.zero
+        package var fast = Duration.zero
+        package var immediate = Duration.zero
+        init() {}
+    }
+
+    package struct Archive: Hashable, Sendable {
+        package var directory = ""
+        /// Name of the server's folder in the archive.
+        package var server = ""
+        /// gzip level, 1 to 9.
+        package var compressionLevel = 0
+        /// Segments in flight at once.
+        package var parallel = 0
+        init() {}
+    }
+
+    package struct Log: Hashable, Sendable {
+        /// Raw values are those of swift-log's `Logger.Level`.
+        package enum Level: String, Hashable, Sendable, CaseIterable {
+            case trace, debug, info, notice, warning, error, critical
+        }
+
+        package enum Format: String, Hashable, Sendable, CaseIterable {
+            case json, text
+        }
+
+        package var level = Level.info
+        package var format = Format.json
+        init() {}
+    }
+}

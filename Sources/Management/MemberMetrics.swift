@@ -1,0 +1,82 @@
+import ClusterModel
+import Glibc
+import Metrics
+
+/// Every metric of a member. Events are counted here as they happen, from any thread; the rest is taken from the
+/// snapshot when a scrape asks.
+package final class MemberMetrics: Sendable {
+    package struct TransitionLabels: MetricLabels {
+        package static let names = ["kind", "result"]
+        package let kind: Transition.Kind
+        package let succeeded: Bool
+        package var values: [String] { [kind.rawValue, succeeded ? "succeeded" : "failed"] }
+
+        package init(_ kind: Transition.Kind, succeeded: Bool) {
+            self.kind = kind
+            self.succeeded = succeeded
+        }
+    }
+
+    /// Why a try to read or renew the lease failed.
+    package enum LeaseErrorReason: String, MetricLabels, CaseIterable {
+        package static let names = ["reason"]
+        /// Somebody else changed the record.
+        case conflict
+        case unavailable
+        /// The record cannot be read, or belongs to another cluster.
+        case invalid
+        /// The answer came after the give-up time, and was ignored.
+        case late
+    }
+
+    package let transitions: Counter<TransitionLabels>
+    package let postgresRestarts: Counter<NoLabels>
+    package let fences: Counter<NoLabels>
+    package let guardRespawns: Counter<NoLabels>
+    /// Seconds from sending a renewal to its answer.
+    package let leaseRenewal: Histogram<NoLabels>
+    package let leaseErrors: Counter<LeaseErrorReason>
+
+    let gauges: MemberGauges
+    let process: ProcessMetrics
+    package let registry: MetricsRegistry
+
+    package init() {
+        var registry = MetricsRegistry()
+        gauges = MemberGauges(registry: &registry)
+        transitions = registry.counter(
+            "pgmahout_transitions_total", "Changes of who leads that this member took part in.",
+            by: TransitionLabels.self)
+        postgresRestarts = registry.counter(
+            "pgmahout_postgres_restarts_total", "Times postgres was started again after it ended unasked.")
+        fences = registry.counter(
+            "pgmahout_fence_total", "Times postgres was stopped because the lease could not be renewed.")
+        guardRespawns = registry.counter("pgmahout_guard_respawns_total", "Times the guard process was started again.")
+        leaseRenewal = registry.histogram(
+            "pgmahout_lease_renewal_seconds", "Time a renewal of the lease took.",
+            bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5])
+        leaseErrors = registry.counter(
+            "pgmahout_lease_errors_total", "Failed tries to read or renew the lease.", by: LeaseErrorReason.self)
+        process = ProcessMetrics(registry: &registry)
+        self.registry = registry
+        startAtZero()
+    }
+
+    /// A series that first appears with its first event hides that event from `rate` and `increase`.
+    private func startAtZero() {
+        for kind in Transition.Kind.allCases {
+            transitions.set(TransitionLabels(kind, succeeded: true), to: 0)
+            transitions.set(TransitionLabels(kind, succeeded: false), to: 0)
+        }
+        for reason in LeaseErrorReason.allCases { leaseErrors.set(reason, to: 0) }
+        for counter in [postgresRestarts, fences, guardRespawns] { counter.set(to: 0) }
+    }
+
+    /// The text of a scrape. `snapshot` must already be brought to `now`.
+    func render(_ snapshot: ManagementSnapshot, at now: Instant) -> String {
+        // Wall clock only for what another machine's clock will read.
+        gauges.take(snapshot, at: now, secondsSince1970: Double(time(nil)))
+        process.update()
+        return registry.render()
+    }
+}

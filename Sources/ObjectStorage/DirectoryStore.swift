@@ -1,0 +1,128 @@
+import Glibc
+import Platform
+import Synchronization
+
+/// Objects as files of one directory: a local disk, or a mounted network file system.
+///
+/// The directory itself must exist and is never made: where a mount is missing, an archive would otherwise grow on the
+/// disk below and be gone once the mount is back. Objects are written aside under `.incoming`, on the same file
+/// system, and get their name by link(2), which fails where that is taken.
+package final class DirectoryStore: ObjectStore {
+    package let root: String
+    /// Directories that this process has made durable, down from the root.
+    private let durable = Mutex<Set<String>>([])
+
+    private static let incomingName = ".incoming"
+
+    /// - Parameter root: an absolute path.
+    package init(root: String) { self.root = root }
+
+    package var description: String { "directory '\(root)'" }
+
+    package func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? {
+        let path = try path(of: key)
+        var status = stat()
+        guard stat(path, &status) == 0 else { return try absent(SystemError("find", path: path)) }
+        return status.st_mode & S_IFMT == S_IFREG ? ObjectInfo(key: key, size: UInt64(max(0, status.st_size))) : nil
+    }
+
+    package func read(_ key: ObjectKey, from offset: UInt64) throws(ObjectStoreError) -> (any ObjectReader)? {
+        let path = try path(of: key)
+        do throws(SystemError) {
+            return try DirectoryReader(path: path, from: offset)
+        } catch { return try absent(error) }
+    }
+
+    package func upload(_ key: ObjectKey) throws(ObjectStoreError) -> any ObjectUpload {
+        let target = try path(of: key)
+        try requireRoot()
+        do throws(SystemError) {
+            let incoming = root + "/" + Self.incomingName
+            try Files.makeDirectory(incoming)
+            let temporary = Files.temporaryPath(for: incoming + "/" + key.name)
+            return try DirectoryUpload(store: self, key: key, temporary: temporary, target: target)
+        } catch { throw ObjectStoreError(error) }
+    }
+
+    package func confirmDurable(_ key: ObjectKey) throws(ObjectStoreError) {
+        let file = try path(of: key)
+        do throws(SystemError) {
+            try FileDescriptor(opening: file, O_RDONLY).fsync()
+            try makeDurable(directoryOf: key)
+            try Files.syncDirectory(parent(of: file))
+        } catch { throw ObjectStoreError(error) }
+    }
+
+    package func delete(_ key: ObjectKey) throws(ObjectStoreError) {
+        let file = try path(of: key)
+        try requireRoot()
+        do throws(SystemError) {
+            try Files.remove(file)
+            // Gone when the last object is gone, as in a store that has no directories.
+            rmdir(parent(of: file))
+        } catch { throw ObjectStoreError(error) }
+    }
+
+    /// Removes what uploads left behind that died: files under `.incoming` not written to for `age` seconds.
+    /// Never touches an object.
+    package func sweep(olderThan age: Int = 86_400) throws(ObjectStoreError) {
+        try requireRoot()
+        let incoming = root + "/" + Self.incomingName
+        guard Files.isDirectory(incoming) else { return }
+        do throws(SystemError) {
+            for name in try Files.list(incoming) {
+                var status = stat()
+                let path = incoming + "/" + name
+                guard stat(path, &status) == 0, status.st_mtim.tv_sec < time(nil) - age else { continue }
+                try Files.remove(path)
+            }
+        } catch { throw ObjectStoreError(error) }
+    }
+
+    /// Makes the directory that holds an object, and every name on the way to it durable.
+    func makeDurable(directoryOf key: ObjectKey) throws(SystemError) {
+        var path = root
+        for component in key.text.split(separator: "/").dropLast() {
+            let above = path
+            path += "/" + component
+            let known = durable.withLock { $0.contains(path) }
+            if known, Files.isDirectory(path) { continue }
+            try Files.makeDirectory(path, mode: 0o750)
+            // Also where it existed: whoever made it may have died before this.
+            try Files.syncDirectory(above)
+            durable.withLock { _ = $0.insert(path) }
+        }
+    }
+
+    func path(of key: ObjectKey) throws(ObjectStoreError) -> String {
+        guard key.isWellFormed else { throw ObjectStoreError(.invalidKey, "'\(key)' is no valid name of an object") }
+        return root + "/" + key.text
+    }
+
+    /// Says nil for a file that is not there, and throws for everything else: an archive that is not mounted as well.
+    private func absent<Value>(_ error: SystemError) throws(ObjectStoreError) -> Value? {
+        guard error.isNotFound || error.code == ENOTDIR else { throw ObjectStoreError(error) }
+        try requireRoot()
+        return nil
+    }
+
+    func requireRoot() throws(ObjectStoreError) {
+        guard Files.isDirectory(root) else {
+            throw ObjectStoreError(.unavailable, "archive directory '\(root)' is missing: is it mounted?")
+        }
+    }
+
+    private func parent(of path: String) -> String { String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)) }
+}
+
+extension ObjectStoreError {
+    init(_ error: SystemError) {
+        let kind: Kind =
+            switch error {
+            case _ where error.isNoSpace: .full
+            case _ where error.isPermissionDenied || error.isReadOnly: .denied
+            default: .unavailable
+            }
+        self.init(kind, error.description)
+    }
+}

@@ -1,0 +1,64 @@
+import Glibc
+import Platform
+
+/// A file aside that becomes an object by being linked to its name.
+final class DirectoryUpload: ObjectUpload {
+    private let store: DirectoryStore
+    private let key: ObjectKey
+    private let temporary: String
+    private let target: String
+    /// nil once closed.
+    private var file: FileDescriptor?
+
+    init(store: DirectoryStore, key: ObjectKey, temporary: String, target: String) throws(SystemError) {
+        self.store = store
+        self.key = key
+        self.temporary = temporary
+        self.target = target
+        file = try FileDescriptor(opening: temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o640)
+    }
+
+    deinit { abort() }
+
+    func write(_ bytes: RawSpan) throws(ObjectStoreError) {
+        do throws(SystemError) {
+            guard file != nil else { throw SystemError("write to a finished upload of", path: target, code: EBADF) }
+            // Results carry the error out, because the closure cannot throw a typed one.
+            let result: Result<Void, SystemError> = bytes.withUnsafeBytes { buffer in
+                do throws(SystemError) { return .success(try file?.write(buffer) ?? ()) } catch { return .failure(error) }
+            }
+            try result.get()
+        } catch { throw failed(error) }
+    }
+
+    func commit(if permission: () throws -> Void) throws -> CreateOutcome {
+        do throws(SystemError) { try finish() } catch { throw failed(error) }
+        try permission()
+        defer { abort() }
+        do throws(SystemError) {
+            try store.makeDurable(directoryOf: key)
+            do throws(SystemError) { try Files.linkExclusively(temporary, to: target) } catch {
+                if error.isExists { return .exists }
+                throw error
+            }
+            try Files.syncDirectory(String(target.prefix(upTo: target.lastIndex(of: "/") ?? target.endIndex)))
+            return .created
+        } catch { throw failed(error) }
+    }
+
+    /// What is on the way to the disk gets there, or its error is told: NFS and quotas refuse at fsync or close.
+    private func finish() throws(SystemError) {
+        guard let open = file.take() else { throw SystemError("finish again", path: target, code: EBADF) }
+        try open.fsync()
+        try open.close()
+    }
+
+    func abort() {
+        _ = file.take()
+        unlink(temporary)
+    }
+
+    private func failed(_ error: SystemError) -> ObjectStoreError {
+        ObjectStoreError(SystemError(error.operation, path: error.path ?? target, code: error.code))
+    }
+}

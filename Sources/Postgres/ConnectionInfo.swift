@@ -1,0 +1,69 @@
+/// How to reach one server, for libpq in this process and, as text, for postgres and its programs.
+package struct ConnectionInfo: Hashable, Sendable {
+    /// A host name, an address, or a directory with a Unix-domain socket.
+    package var host: String
+    package var port: Int
+    package var user: String
+    package var database: String
+    /// Shown in `pg_stat_activity` and `pg_stat_replication`; for replication, the member's name.
+    package var applicationName: String
+    /// A file in the format of `.pgpass`; nil: no password is offered.
+    package var passwordFile: String?
+    /// Whether the server shall take commands of the replication protocol beside SQL.
+    package var replication = false
+
+    package init(
+        host: String, port: Int, user: String, database: String = "postgres", applicationName: String,
+        passwordFile: String? = nil, replication: Bool = false
+    ) {
+        self.host = host
+        self.port = port
+        self.user = user
+        self.database = database
+        self.applicationName = applicationName
+        self.passwordFile = passwordFile
+        self.replication = replication
+    }
+
+    package var isLocalSocket: Bool { host.hasPrefix("/") }
+
+    /// libpq's text form. Holds no password, so it may appear in argument lists and in `primary_conninfo`.
+    package var conninfo: String {
+        keywords.map { "\($0.name)=\(Self.quote($0.value))" }.joined(separator: " ")
+    }
+
+    /// Every keyword that an environment variable of this process could set otherwise is given.
+    var keywords: [(name: String, value: String)] {
+        var list = [
+            ("host", host), ("port", String(port)), ("user", user), ("dbname", database),
+            ("application_name", applicationName), ("passfile", passwordFile ?? Self.noFile),
+            ("gssencmode", "disable"), ("sslmode", "prefer"), ("target_session_attrs", "any"),
+        ]
+        if replication { list.append(("replication", "database")) }
+        guard !isLocalSocket else { return list }
+        // A peer that vanished without a word is noticed within some five seconds.
+        list += [
+            ("connect_timeout", "3"), ("tcp_user_timeout", "5000"), ("keepalives", "1"), ("keepalives_idle", "2"),
+            ("keepalives_interval", "1"), ("keepalives_count", "3"),
+        ]
+        return list
+    }
+
+    /// Instead of ~/.pgpass. Of a path that exists and is no plain file, libpq complains on standard error.
+    private static let noFile = "/dev/null/none"
+
+    static func quote(_ value: String) -> String {
+        let plain =
+            !value.isEmpty
+            && value.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                default: "/._-:".utf8.contains(byte)
+                }
+            }
+        if plain { return value }
+        return "'" + value.replacing("\\", with: "\\\\").replacing("'", with: "\\'") + "'"
+    }
+}

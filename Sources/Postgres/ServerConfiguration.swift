@@ -1,0 +1,142 @@
+import ClusterModel
+import Platform
+
+/// The configuration files of one member's server. They are wholly ours: written before every start and at every
+/// reload, because base backups and pg_rewind bring those of another member.
+package struct ServerConfiguration: Hashable, Sendable {
+    package enum Role: Hashable, Sendable {
+        case primary
+        /// - upstream: where to stream from; nil: from nowhere, which stops a running WAL receiver.
+        /// - slot: on the upstream; must exist there.
+        case standby(upstream: ConnectionInfo?, slot: String?)
+    }
+
+    /// Programs that hand WAL to the archiver and get it from there.
+    package struct ArchiveClient: Hashable, Sendable {
+        package var program: String
+        /// The archiver's Unix-domain socket.
+        package var socket: String
+
+        package init(program: String, socket: String) {
+            self.program = program
+            self.socket = socket
+        }
+    }
+
+    package enum LogDestination: Hashable, Sendable {
+        /// The logging collector writes `postgres.json` in this directory: JSON lines, into a FIFO if there is one.
+        case jsonLines(directory: String)
+        case standardError
+    }
+
+    package var member: MemberName
+    package var dataDirectory: String
+    /// Where the Unix-domain socket is; nobody else can enter it, so local connections are trusted.
+    package var runDirectory: String
+    package var listen: String
+    package var port: Int
+    package var superuser: String
+    package var replicationUser: String
+    /// Secrets; nil: trusted from the server's own networks.
+    package var replicationPasswordFile: String?
+    /// The user's settings; ours win.
+    package var parameters: [String: String]
+    /// The user's lines of pg_hba.conf, after ours.
+    package var hostBasedAccess: [String]
+    package var archive: ArchiveClient?
+    package var log: LogDestination
+
+    package init(
+        member: MemberName, dataDirectory: String, runDirectory: String, listen: String, port: Int, superuser: String,
+        replicationUser: String, replicationPasswordFile: String? = nil, parameters: [String: String] = [:],
+        hostBasedAccess: [String] = [], archive: ArchiveClient? = nil, log: LogDestination
+    ) {
+        self.member = member
+        self.dataDirectory = dataDirectory
+        self.runDirectory = runDirectory
+        self.listen = listen
+        self.port = port
+        self.superuser = superuser
+        self.replicationUser = replicationUser
+        self.replicationPasswordFile = replicationPasswordFile
+        self.parameters = parameters
+        self.hostBasedAccess = hostBasedAccess
+        self.archive = archive
+        self.log = log
+    }
+
+    /// As this member's own superuser over the local socket.
+    package func local(applicationName: String = "pgmahout") -> ConnectionInfo {
+        ConnectionInfo(host: runDirectory, port: port, user: superuser, applicationName: applicationName)
+    }
+
+    /// As the replication user at another member. Its role may stream, be a source of pg_rewind, read the state of the
+    /// server and request checkpoints: see `Bootstrap`.
+    package func upstream(host: String, port: Int) -> ConnectionInfo {
+        ConnectionInfo(
+            host: host, port: port, user: replicationUser, applicationName: member.rawValue,
+            passwordFile: replicationPasswordFile == nil ? nil : passwordFilePath)
+    }
+
+    var passwordFilePath: String { runDirectory + "/pgpass" }
+
+    // MARK: Writing
+
+    /// Makes the directory ready for a start in `role`: signal files and configuration. Postgres must not run.
+    ///
+    /// As a standby, `standby.signal` is on disk before anything else changes. As a primary, it is taken away last, and
+    /// only from a directory that was a primary before: anything else must be promoted, never just opened.
+    package func prepareStart(_ role: Role) throws {
+        let signal = dataDirectory + "/standby.signal"
+        switch role {
+        case .standby:
+            if !Files.exists(signal) { try Files.writeDurably([UInt8](), to: signal) }
+            try write(role)
+        case .primary:
+            let control = try ControlData.read(dataDirectory: dataDirectory)
+            guard control.wasPrimary, !Files.exists(dataDirectory + "/backup_label") else {
+                throw DataDirectoryError(
+                    "'\(dataDirectory)' is a standby's (\(control.state)): it is promoted, not started as a primary")
+            }
+            try write(role)
+            try Files.remove(signal)
+        }
+        try Files.remove(dataDirectory + "/recovery.signal")
+        try Files.syncDirectory(dataDirectory)
+    }
+
+    /// Writes what changed; a reload (SIGHUP to the postmaster) makes a running server take it.
+    package func write(_ role: Role) throws {
+        if let file = replicationPasswordFile {
+            let password = try PasswordFile.readSecret(file)
+            try PasswordFile([(replicationUser, password)]).write(to: passwordFilePath)
+        }
+        try keepFileOfInitdb()
+        try dropOverrides(managed: Set(managedSettings(role, control: nil).map(\.name)))
+        let control = try? ControlData.read(dataDirectory: dataDirectory)
+        try replace("postgresql.conf", by: renderSettings(role, control: control))
+        try replace("pg_hba.conf", by: renderHostBasedAccess())
+    }
+
+    private func replace(_ name: String, by text: String) throws(SystemError) {
+        let path = dataDirectory + "/" + name
+        guard (try? Files.readText(path)) != text else { return }
+        try Files.writeDurably(Array(text.utf8), to: path)
+    }
+
+    /// What initdb found out about the machine (time zone, locale, shared memory) stays, under another name.
+    private func keepFileOfInitdb() throws(SystemError) {
+        let kept = dataDirectory + "/" + Self.initdbFile
+        let path = dataDirectory + "/postgresql.conf"
+        guard !Files.exists(kept), Files.exists(path), try !Files.readText(path).hasPrefix(Self.header) else { return }
+        try Files.renameDurably(path, to: kept)
+    }
+
+    /// `ALTER SYSTEM` would win over postgresql.conf: it may set anything but what is ours.
+    private func dropOverrides(managed: Set<String>) throws(SystemError) {
+        let path = dataDirectory + "/postgresql.auto.conf"
+        guard let text = try? Files.readText(path) else { return }
+        let kept = Self.withoutSettings(managed, text)
+        if kept != text { try Files.writeDurably(Array(kept.utf8), to: path) }
+    }
+}

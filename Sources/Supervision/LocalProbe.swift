@@ -1,0 +1,65 @@
+import ClusterModel
+import Platform
+import Postgres
+import Synchronization
+
+/// Looks at the local server over one long-lived connection, on a thread of its own: a server that hangs makes this
+/// thread wait, up to its deadline, and nothing else.
+final class LocalProbe: Sendable {
+    private let thread: WorkerThread
+    private let mailbox: Mailbox<Message>
+    private let connection = Mutex<SQLConnection?>(nil)
+
+    init(mailbox: Mailbox<Message>) throws(SystemError) {
+        self.mailbox = mailbox
+        thread = try WorkerThread(name: "local-sql", capacity: 4)
+    }
+
+    /// What slots there should be; nil: leave them alone this time.
+    struct SlotWish: Sendable {
+        var member: MemberName
+        var members: [MemberName]
+        var positions: [MemberName: LSN]
+    }
+
+    func look(_ info: ConnectionInfo, run: Int, patience: Duration, slots: SlotWish?) -> Bool {
+        thread.submit { [self] in
+            let begun = BootClock.now()
+            let result: Result<LocalReport, SQLError>
+            do throws(SQLError) {
+                let report = try LocalReport.take(on: open(info, begun + patience), deadline: begun + patience)
+                result = .success(report)
+            } catch {
+                close()
+                result = .failure(error)
+            }
+            _ = mailbox.post(.probed(result, at: begun, run: run))
+            if case .success(let report) = result, let slots { reconcile(report, slots, info) }
+        }
+    }
+
+    /// The server behind the connection is gone.
+    func close() { connection.withLock { $0 = nil } }
+
+    func stop() { thread.stop() }
+
+    private func open(_ info: ConnectionInfo, _ deadline: Instant) throws(SQLError) -> SQLConnection {
+        if let present = connection.withLock({ $0 }), present.isOpen { return present }
+        let new = try SQLConnection.open(info, deadline: deadline)
+        connection.withLock { $0 = new }
+        return new
+    }
+
+    private func reconcile(_ report: LocalReport, _ wish: SlotWish, _ info: ConnectionInfo) {
+        let plan = SlotPlan(report: report, member: wish.member, members: wish.members, positions: wish.positions)
+        guard !plan.isEmpty else { return }
+        let deadline = BootClock.now() + .seconds(2)
+        do throws(SQLError) {
+            let problems = try Slots.reconcile(plan, on: open(info, deadline), deadline: deadline)
+            if !problems.isEmpty { _ = mailbox.post(.slotProblems(problems.map(\.description))) }
+        } catch {
+            close()
+            _ = mailbox.post(.slotProblems([error.description]))
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import ClusterModel
+import Leadership
+import LeaseStores
+import Management
+import Platform
+import Postgres
+
+/// Everything that reaches PID 1's loop from its other threads and from its children.
+enum Message: Sendable {
+    case postmasterEnded(ProcessID, ExitStatus)
+    case toolEnded(ProcessID, ExitStatus)
+    case workerEnded(WorkerKeeper.Kind, ProcessID, ExitStatus)
+    case guardEnded(ProcessID, ExitStatus)
+
+    case storeRead(Result<StoredRecord?, LeaseStoreError>)
+    /// A hint: read soon.
+    case storeChanged
+    case storeWritten(StoreWrite, Result<RecordVersion, LeaseStoreError>, sentAt: Instant, answeredAt: Instant)
+
+    /// - run: which start of postgres was asked; a report of an earlier one is void.
+    case probed(Result<LocalReport, SQLError>, at: Instant, run: Int)
+    case slotProblems([String])
+    case peerAnswered(MemberName, MemberStatus, at: Instant)
+    case historyFetched(TimelineHistory)
+    case historyUnavailable(String)
+
+    case inspected(DataDirectoryState, rewindPending: Bool, isBackup: Bool)
+    /// One step of an operation is through; `error` says why it failed.
+    case stepDone(OperationStep, error: String?)
+
+    case switchover(SwitchoverCommand, reply: @Sendable (SwitchoverAnswer) -> Void)
+    case reloaded(Result<LoadedConfiguration, ReloadRefused>)
+}
+
+/// A record and the version that a compare-and-swap must name.
+struct StoredRecord: Sendable {
+    var record: ClusterRecord
+    var version: RecordVersion
+}
+
+struct ReloadRefused: Error {
+    var description: String
+}
+
+/// Where a running operation stands. The loop starts each step on the thread it belongs to, and goes on when the step
+/// reports back; a step of an operation that was given up is ignored.
+struct OperationStep: Hashable, Sendable {
+    enum Kind: Hashable, Sendable {
+        case prepareStart, discardStaging, initdb, finishBootstrap, adopt, makeSlot, baseBackup, sourceCheckpoint
+        case beginRewind, rewind, endRewind, discard, requestPromotion, writeFollow, checkpoint, raiseTerm
+    }
+
+    var kind: Kind
+    /// Number of the operation.
+    var operation: Int
+}

@@ -1,0 +1,24 @@
+import ClusterModel
+import Leadership
+import Platform
+
+/// The postmaster as PID 1 knows it, from its start to its end.
+struct PostgresProcess {
+    let process: ProcessID
+    let startedAt: Instant
+    /// Counts starts; reports of an earlier one are void.
+    let run: Int
+    let mode: StartMode
+    /// It was started as primary, or asked to promote.
+    var mayWrite: Bool
+    var answered = false
+    var stop: Stop?
+
+    /// An escalation that is under way.
+    struct Stop {
+        var escalation: Escalation
+        var step: Int
+        var nextAt: Instant
+        var mode: StopMode
+    }
+}

@@ -1,0 +1,86 @@
+import ClusterModel
+import Configuration
+import Glibc
+import Leadership
+import Logs
+import Platform
+import Postgres
+
+/// A configuration and what follows from it.
+struct LoadedConfiguration: Sendable {
+    let configuration: PgmahoutConfiguration
+    let programs: Programs
+
+    /// Our own programs, side by side in one directory.
+    struct Programs: Sendable {
+        let manager: String
+        let guardian: String
+        let walClient: String
+
+        init() {
+            let own = (try? Files.linkTarget("/proc/self/exe")) ?? "/usr/bin/pgmahout"
+            let directory = own.split(separator: "/").dropLast().map { "/" + $0 }.joined()
+            manager = own
+            guardian = directory + "/pgmahout-guard"
+            walClient = directory + "/pgmahout-wal"
+        }
+    }
+
+    var logDirectory: String { configuration.runDirectory + "/log" }
+    /// Where PostgreSQL's logging collector writes JSON lines: a FIFO.
+    var logFIFO: String { logDirectory + "/" + PostgresLogFIFOs.jsonName }
+    var archiverSocket: String { configuration.runDirectory + "/archiver.sock" }
+
+    var leadership: LeadershipSettings {
+        LeadershipSettings(
+            duration: configuration.lease.duration, renewEvery: configuration.lease.renewEvery,
+            giveUpAfter: configuration.lease.giveUpAfter, killWithin: configuration.lease.killWithin,
+            maximumLag: configuration.replication.maximumLag,
+            crashRestartBudget: configuration.failover.crashRestartBudget)
+    }
+
+    var server: ServerConfiguration {
+        let postgres = configuration.postgres
+        return ServerConfiguration(
+            member: configuration.member, dataDirectory: configuration.dataDirectory,
+            runDirectory: configuration.runDirectory, listen: postgres.listen, port: postgres.port,
+            superuser: postgres.superuser, replicationUser: postgres.replicationUser,
+            replicationPasswordFile: postgres.replicationPasswordFile, parameters: postgres.parameters,
+            hostBasedAccess: postgres.hba,
+            archive: configuration.archive.map { _ in
+                ServerConfiguration.ArchiveClient(program: programs.walClient, socket: archiverSocket)
+            }, log: .jsonLines(directory: logDirectory))
+    }
+
+    var initialSettings: Tools.InitialSettings {
+        let initdb = configuration.bootstrap.initdb
+        return Tools.InitialSettings(
+            superuser: configuration.postgres.superuser, encoding: initdb.encoding, locale: initdb.locale,
+            dataChecksums: initdb.dataChecksums, walSegmentSize: initdb.walSegmentSize, options: initdb.options)
+    }
+
+    var stopEscalation: Escalation {
+        .orderly(
+            smart: configuration.shutdown.smart, fast: configuration.shutdown.fast,
+            immediate: configuration.shutdown.immediate)
+    }
+
+    /// This run's own entry of the record.
+    func member(bootID: String) -> Member {
+        Member(
+            name: configuration.member,
+            incarnation: Incarnation(name: configuration.member, podUID: podUID, bootID: bootID),
+            api: configuration.apiURL, postgresHost: configuration.postgres.host,
+            postgresPort: configuration.postgres.port)
+    }
+
+    /// Outside Kubernetes: this boot of this machine and this data directory. Two runs with the same value cannot be
+    /// alive at once, because the second does not get the lock of the directory.
+    private var podUID: String {
+        if !configuration.podUID.isEmpty { return configuration.podUID }
+        let boot = (try? Files.readText("/proc/sys/kernel/random/boot_id", limit: 64))?.prefix(8) ?? "unknown"
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in configuration.dataDirectory.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return "\(boot)-\(String(hash, radix: 16))"
+    }
+}

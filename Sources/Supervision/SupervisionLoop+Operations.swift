@@ -1,0 +1,370 @@
+import ClusterModel
+import Configuration
+import Glibc
+import Leadership
+import Logging
+import Platform
+import Postgres
+
+/// Operations, step by step: each step runs where it may block and reports back with `stepDone`.
+extension SupervisionLoop {
+    func begin(_ operation: Operation, _ now: Instant) {
+        operationNumber += 1
+        operationStartedAt = now
+        observation.operation = operation
+        log.info("begins", metadata: ["operation": "\(operation)"])
+        switch operation {
+        case .initialize, .clone: onDisk(.discardStaging) { directory in try directory.discardStaging() }
+        case .rewind(let source): checkpointAtSource(source)
+        case .discard: onDisk(.discard) { directory in try directory.discardNeverOpened() }
+        case .start(let mode): prepareStart(mode)
+        case .stop(let mode): stop(mode)
+        case .promote: raiseTerm()
+        case .follow(let name): writeFollow(name)
+        case .checkpoint:
+            let local = loaded.server.local()
+            onRemote(.checkpoint) { deadline in
+                try Promotion.checkpoint(on: SQLConnection.open(local, deadline: deadline), deadline: deadline)
+            }
+        }
+    }
+
+    /// The next step of the operation, or its end.
+    func stepDone(_ step: OperationStep, error: String?) {
+        guard step.operation == operationNumber, let operation = observation.operation, !settling.isSettling else {
+            return
+        }
+        if let error {
+            // Without a slot or a checkpoint a clone or a rewind may still succeed.
+            guard step.kind == .makeSlot || step.kind == .sourceCheckpoint || step.kind == .checkpoint else {
+                return endOperation("\(step.kind) failed: \(error)")
+            }
+            log.warning("a preparation failed", metadata: ["step": "\(step.kind)", "error": "\(error)"])
+        }
+        switch (operation, step.kind) {
+        case (.initialize, .discardStaging):
+            run(.initdb, tools.initdb(into: dataDirectory.stagingPath, loaded.initialSettings, major: major))
+        case (.initialize, .initdb): finishBootstrap()
+        case (.initialize, .finishBootstrap): adopt(term: 0)
+        case (.clone(let source), .discardStaging): makeSlot(at: source)
+        case (.clone(let source), .makeSlot): baseBackup(from: source)
+        // A base backup ends with a switch to a segment that nobody has written to yet: until somebody does, the
+        // primary refuses to stream from there, and on an idle cluster that may take minutes. A checkpoint writes.
+        case (.clone(let source), .baseBackup): checkpointAtSource(source)
+        case (.clone, .sourceCheckpoint): adopt(term: max(1, observation.store.record?.term ?? 1))
+        case (.rewind(let source), .sourceCheckpoint):
+            onDisk(.beginRewind) { directory in
+                _ = try PostmasterPIDFile.removeStale(dataDirectory: directory.path)
+                try directory.beginRewind(from: source)
+            }
+        case (.rewind(let source), .beginRewind): rewind(to: source)
+        case (.rewind(let source), .rewind): endRewind(source)
+        case (.start(let mode), .prepareStart): spawnPostmaster(mode)
+        case (.promote, .raiseTerm): requestPromotion()
+        case (.promote, .requestPromotion): nextProbeAt = BootClock.now()
+        case (.follow(let name), .writeFollow):
+            upstream = name
+            if let postgres { registry.signal(postgres.process, SIGHUP) }
+            endOperation(nil)
+        default: endOperation(nil)
+        }
+    }
+
+    /// - Parameter silently: given up rather than failed: not a reason to wait before the next try.
+    func endOperation(_ error: String?, silently: Bool = false, _ given: Operation? = nil) {
+        guard let operation = given ?? observation.operation else { return }
+        if let tool {
+            registry.signalGroup(tool.process, SIGKILL)
+            self.tool = nil
+        }
+        if let error {
+            log.error("failed", metadata: ["operation": "\(operation)", "error": "\(error)"])
+            if !silently { note(failureOf: operation, error) }
+        } else {
+            log.info("done", metadata: ["operation": "\(operation)"])
+        }
+        switch operation {
+        case .initialize, .clone, .rewind, .discard:
+            settling = (true, error)
+            inspect()
+        case .promote where error == nil:
+            observation.operation = nil
+            afterPromotion()
+        default: observation.operation = nil
+        }
+        if error == nil { forgetFailure(of: operation) }
+    }
+
+    /// The data directory was looked at again: now the next decision can be made.
+    func settleOperation() {
+        guard settling.isSettling else { return }
+        settling = (false, nil)
+        observation.operation = nil
+        // What was replaced may take long to remove, and nothing waits for it.
+        let directory = dataDirectory
+        disk.submit { try? directory.removeLeftovers() }
+    }
+
+    func note(failureOf operation: Operation, _ reason: String) {
+        let previous = observation.failure.flatMap { $0.operation == operation ? $0.count : nil } ?? 0
+        observation.failure = OperationFailure(
+            operation: operation, at: BootClock.now(), count: previous + 1, reason: reason)
+    }
+
+    private func forgetFailure(of operation: Operation) {
+        switch (operation, observation.failure?.operation) {
+        case (.clone, _), (.rewind, .rewind), (.initialize, .initialize), (.discard, _): observation.failure = nil
+        case (let done, .some(let failed)) where done == failed:
+            // A start has succeeded when the server answers, not when it was spawned.
+            if case .start = done { return }
+            observation.failure = nil
+        default: break
+        }
+    }
+
+    // MARK: Steps
+
+    private func onDisk(_ kind: OperationStep.Kind, _ work: @escaping @Sendable (DataDirectory) throws -> Void) {
+        let step = OperationStep(kind: kind, operation: operationNumber)
+        let directory = dataDirectory
+        let accepted = disk.submit { [mailbox] in
+            do {
+                try work(directory)
+                _ = mailbox.post(.stepDone(step, error: nil))
+            } catch {
+                _ = mailbox.post(.stepDone(step, error: "\(error)"))
+            }
+        }
+        if !accepted { endOperation("the disk thread has too much to do") }
+    }
+
+    private func onRemote(_ kind: OperationStep.Kind, _ work: @escaping @Sendable (Instant) throws -> Void) {
+        let step = OperationStep(kind: kind, operation: operationNumber)
+        let accepted = remote.submit { [mailbox] in
+            do {
+                try work(BootClock.now() + .seconds(20))
+                _ = mailbox.post(.stepDone(step, error: nil))
+            } catch {
+                _ = mailbox.post(.stepDone(step, error: "\(error)"))
+            }
+        }
+        if !accepted { endOperation("the SQL thread has too much to do") }
+    }
+
+    /// Runs a program that must not outlive PID 1; spawned here, on the main thread, which never ends before it.
+    private func run(_ kind: OperationStep.Kind, _ command: Command) {
+        let step = OperationStep(kind: kind, operation: operationNumber)
+        var command = command
+        if command.output == .inherit { command.output = logStream }
+        if command.error == .inherit { command.error = logStream }
+        do {
+            let process = try registry.spawn(command.tied(by: loaded.programs.guardian)) { [mailbox] process, status in
+                _ = mailbox.post(.toolEnded(process, status))
+            }
+            tool = (process, step)
+        } catch {
+            endOperation("\(error)")
+        }
+    }
+
+    func toolEnded(_ process: ProcessID, _ status: ExitStatus) {
+        guard let tool, tool.process == process else { return }
+        self.tool = nil
+        stepDone(tool.step, error: status.isSuccess ? nil : "it ended with \(status); its output is in this log")
+    }
+
+    private func finishBootstrap() {
+        let postgres = loaded.configuration.postgres
+        do {
+            let script = try Bootstrap.script(
+                superuser: postgres.superuser,
+                superuserPassword: postgres.superuserPasswordFile.map { try PasswordFile.readSecret($0) },
+                replicationUser: postgres.replicationUser,
+                replicationPassword: postgres.replicationPasswordFile.map { try PasswordFile.readSecret($0) })
+            let input = try Bootstrap.descriptor(of: script)
+            run(
+                .finishBootstrap,
+                tools.finishBootstrap(in: dataDirectory.stagingPath, script: input.rawValue))
+        } catch {
+            endOperation("\(error)")
+        }
+    }
+
+    private func adopt(term: UInt64) {
+        let cluster = loaded.configuration.cluster
+        let major = major
+        let expected = observation.store.record?.systemIdentifier
+        onDisk(.adopt) { directory in
+            let control = try ControlData.read(dataDirectory: directory.stagingPath)
+            if let expected, expected != control.systemIdentifier {
+                throw DataDirectoryError(
+                    "the copy is of the system \(control.systemIdentifier), and the cluster is \(expected)")
+            }
+            try directory.adoptStaging(
+                DataDirectoryIdentity(
+                    cluster: cluster, systemIdentifier: control.systemIdentifier, majorVersion: major, term: term))
+        }
+    }
+
+    private func makeSlot(at source: MemberName) {
+        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
+        let slot = SlotName.of(observation.me.name)
+        onRemote(.makeSlot) { deadline in
+            let connection = try SQLConnection.open(info, deadline: deadline)
+            _ = try connection.query(
+                """
+                SELECT pg_create_physical_replication_slot($1, true)
+                 WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)
+                """, [slot], deadline: deadline)
+        }
+    }
+
+    private func baseBackup(from source: MemberName) {
+        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
+        do {
+            try writePasswordFile()
+        } catch {
+            return endOperation("\(error)")
+        }
+        run(.baseBackup, tools.baseBackup(from: info, into: dataDirectory.stagingPath))
+    }
+
+    private func checkpointAtSource(_ source: MemberName) {
+        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
+        onRemote(.sourceCheckpoint) { deadline in
+            try Promotion.checkpoint(on: SQLConnection.open(info, deadline: deadline), deadline: deadline)
+        }
+    }
+
+    private func rewind(to source: MemberName) {
+        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
+        do {
+            try writePasswordFile()
+        } catch {
+            return endOperation("\(error)")
+        }
+        run(.rewind, tools.rewind(dataDirectory.path, to: info))
+    }
+
+    private func endRewind(_ source: MemberName) {
+        let server = loaded.server
+        let role = standbyRole(source)
+        let term = observation.store.record?.term ?? 0
+        onDisk(.endRewind) { directory in
+            try server.prepareStart(role)
+            try directory.endRewind(term: term)
+        }
+    }
+
+    private func prepareStart(_ mode: StartMode) {
+        let server = loaded.server
+        let role: ServerConfiguration.Role
+        switch mode {
+        case .primary: role = .primary
+        case .standby(let name): role = name.map { standbyRole($0) } ?? .standby(upstream: nil, slot: nil)
+        }
+        let term = mode == .primary ? observation.store.record?.term : nil
+        let canonical = canonicalDataDirectory
+        onDisk(.prepareStart) { directory in
+            if let file = PostmasterPIDFile.read(dataDirectory: directory.path), file.refersToLiveProcess() {
+                // Of an earlier run that died without its guard: two servers on one directory would destroy it.
+                _ = Processes.killPostgres(postmaster: file.processID, dataDirectory: canonical)
+            }
+            _ = try PostmasterPIDFile.removeStale(dataDirectory: directory.path)
+            // Before it is opened under a term, that term is on disk: nobody opens it under a lower one again.
+            if let term { try directory.raiseTerm(to: term) }
+            try server.prepareStart(role)
+        }
+    }
+
+    private func raiseTerm() {
+        let term = observation.store.record?.term ?? 0
+        onDisk(.raiseTerm) { directory in try directory.raiseTerm(to: term) }
+    }
+
+    private func requestPromotion() {
+        guard var process = postgres, let until = decision.writableUntil, BootClock.now() < until, guardian.isAlive
+        else { return endOperation("the lease or the guard went away before the promotion") }
+        // From here on it may become writable, whether we hear of it or not.
+        process.mayWrite = true
+        postgres = process
+        observation.local.mayWrite = true
+        feedGuard()
+        let local = loaded.server.local()
+        onRemote(.requestPromotion) { deadline in
+            try Promotion.request(on: SQLConnection.open(local, deadline: deadline), deadline: deadline)
+        }
+    }
+
+    /// pg_rewind of the others needs the new timeline in pg_control.
+    private func afterPromotion() {
+        let local = loaded.server.local()
+        remote.submit {
+            let deadline = BootClock.now() + .seconds(120)
+            guard let connection = try? SQLConnection.open(local, deadline: deadline) else { return }
+            try? Promotion.checkpoint(on: connection, deadline: deadline)
+        }
+        upstream = nil
+        let server = loaded.server
+        // Its files say standby until the next start: a reload must not bring that back.
+        disk.submit { try? server.write(.primary) }
+    }
+
+    private func writeFollow(_ name: MemberName) {
+        let server = loaded.server
+        let role = standbyRole(name)
+        onDisk(.writeFollow) { _ in try server.write(role) }
+    }
+
+    // MARK: Addresses
+
+    func standbyRole(_ name: MemberName) -> ServerConfiguration.Role {
+        .standby(upstream: upstreamInfo(name), slot: SlotName.of(observation.me.name))
+    }
+
+    private func upstreamInfo(_ name: MemberName) -> ConnectionInfo? {
+        guard let member = observation.store.record?.members[name] else { return nil }
+        return loaded.server.upstream(host: member.postgresHost, port: member.postgresPort)
+    }
+
+    private func writePasswordFile() throws {
+        guard let file = loaded.configuration.postgres.replicationPasswordFile else { return }
+        let password = try PasswordFile.readSecret(file)
+        try PasswordFile([(loaded.configuration.postgres.replicationUser, password)])
+            .write(to: loaded.configuration.runDirectory + "/pgpass")
+    }
+
+    /// The ancestry of the leader's timeline decides how a member may rejoin.
+    func fetchHistoryIfNeeded() {
+        guard !fetchingHistory, let record = observation.store.record, let holder = record.holder else { return }
+        if holder == observation.me.incarnation {
+            guard let report, !report.inRecovery, observation.leaderHistory?.timeline != report.timeline else { return }
+            let directory = dataDirectory
+            let timeline = report.timeline
+            fetchingHistory = disk.submit { [mailbox] in
+                if let history = try? directory.timelineHistory(timeline) {
+                    _ = mailbox.post(.historyFetched(history))
+                } else {
+                    _ = mailbox.post(.historyUnavailable("there is no history file of timeline \(timeline)"))
+                }
+            }
+            return
+        }
+        guard let peer = observation.peers[holder.name]?.status, peer.role == .primary, peer.term == record.term,
+            let timeline = peer.timeline, observation.leaderHistory?.timeline != timeline,
+            var info = upstreamInfo(holder.name)
+        else { return }
+        info.replication = true
+        let connectionInfo = info
+        fetchingHistory = remote.submit { [mailbox] in
+            let deadline = BootClock.now() + .seconds(3)
+            do {
+                let connection = try SQLConnection.open(connectionInfo, deadline: deadline)
+                let history = try SystemIdentification.history(of: timeline, on: connection, deadline: deadline)
+                _ = mailbox.post(.historyFetched(history))
+            } catch {
+                _ = mailbox.post(.historyUnavailable("\(error)"))
+            }
+        }
+    }
+}

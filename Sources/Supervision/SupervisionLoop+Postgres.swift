@@ -1,0 +1,241 @@
+import ClusterModel
+import Configuration
+import Glibc
+import Leadership
+import Logging
+import Management
+import Metrics
+import Platform
+import Postgres
+
+/// The local server: starting, watching, stopping.
+extension SupervisionLoop {
+    // MARK: Looking
+
+    /// While something is about to change, more often.
+    private var probeInterval: Duration {
+        if postgres?.answered == false || observation.operation == .promote { return .milliseconds(25) }
+        if observation.store.record?.intent.switchover != nil || observation.store.record?.holder == nil {
+            return .milliseconds(50)
+        }
+        return observation.settings.renewEvery
+    }
+
+    func lookAtPostgres(_ now: Instant) {
+        nextProbeAt = now + probeInterval
+        guard let postgres, !probing, postgres.stop == nil else { return }
+        var wish: LocalProbe.SlotWish?
+        if postgres.answered, now >= nextSlotsAt, let record = observation.store.record {
+            nextSlotsAt = now + .seconds(3)
+            var positions: [MemberName: LSN] = [:]
+            for (name, peer) in observation.peers { positions[name] = peer.status.flushed }
+            wish = LocalProbe.SlotWish(
+                member: observation.me.name, members: Array(record.members.keys), positions: positions)
+        }
+        probing = probe.look(
+            loaded.server.local(), run: postgres.run, patience: postgres.answered ? .seconds(2) : .milliseconds(500),
+            slots: wish)
+    }
+
+    func probed(_ result: Result<LocalReport, SQLError>, at: Instant, run: Int) {
+        probing = false
+        guard var process = postgres, process.run == run, process.stop == nil else { return }
+        switch result {
+        case .success(let report):
+            let firstTime = !process.answered
+            process.answered = true
+            postgres = process
+            self.report = report
+            reportedAt = at
+            observation.local.crashedSince = nil
+            observation.local.process = .running(running(report, at: at))
+            if !report.inRecovery, observation.operation == .promote { endOperation(nil) }
+            if firstTime {
+                log.info(
+                    "postgres answers",
+                    metadata: ["inRecovery": "\(report.inRecovery)", "timeline": "\(report.timeline)"])
+                nextSlotsAt = BootClock.now()
+            }
+            nextProbeAt = min(nextProbeAt, BootClock.now() + probeInterval)
+        case .failure(let error):
+            nextProbeAt = BootClock.now() + (process.answered ? .milliseconds(250) : probeInterval)
+            if process.answered { log.warning("postgres does not answer", metadata: ["error": "\(error)"]) }
+        }
+    }
+
+    private func running(_ report: LocalReport, at: Instant) -> LocalState.Running {
+        LocalState.Running(
+            inRecovery: report.inRecovery, timeline: report.timeline, flushed: report.flushed,
+            replayed: report.replayed, streaming: report.isStreaming, upstream: upstream, provedAt: at)
+    }
+
+    // MARK: Starting
+
+    /// The files are ready. The last moment to look whether it may still be opened.
+    func spawnPostmaster(_ mode: StartMode) {
+        if mode == .primary {
+            feedGuard()
+            guard let until = decision.writableUntil, BootClock.now() < until, guardian.isAlive else {
+                return endOperation("the lease or the guard went away before postgres was started")
+            }
+        }
+        var command = tools.postmaster(loaded.configuration.dataDirectory)
+        command.output = logStream
+        command.error = logStream
+        do {
+            runs += 1
+            let mailbox = mailbox
+            let process = try registry.spawn(command) { process, status in
+                _ = mailbox.post(.postmasterEnded(process, status))
+            }
+            let now = BootClock.now()
+            postgres = PostgresProcess(
+                process: process, startedAt: now, run: runs, mode: mode, mayWrite: mode == .primary)
+            observation.local.process = .starting(since: now)
+            observation.local.mayWrite = mode == .primary
+            if case .standby(let name) = mode { upstream = name } else { upstream = nil }
+            report = nil
+            nextProbeAt = now
+            if observation.local.crashedSince != nil { metrics.postgresRestarts.increment() }
+            log.info("postgres started", metadata: ["process": "\(process)", "mode": "\(mode)"])
+            feedGuard()
+            endOperation(nil)
+        } catch {
+            endOperation("cannot start postgres: \(error)")
+        }
+    }
+
+    /// What programs print becomes lines of the log by way of the log worker.
+    var logStream: Command.Stream {
+        guard let input = workers[.logs]?.input, input >= 0 else { return .inherit }
+        return .descriptor(input)
+    }
+
+    // MARK: Ending
+
+    func postmasterEnded(_ process: ProcessID, _ status: ExitStatus, _ now: Instant) {
+        guard let ended = postgres, ended.process == process else { return }
+        postgres = nil
+        probe.close()
+        if status != .exited(0) {
+            // Backends that outlive their postmaster go on answering their clients, and keep the next one from starting.
+            _ = Processes.killPostgres(postmaster: 0, dataDirectory: canonicalDataDirectory)
+        }
+        observation.local.mayWrite = false
+        observation.local.process = .stopping
+        report = nil
+        if let stop = ended.stop {
+            log.info("postgres stopped", metadata: ["status": "\(status)", "mode": "\(stop.mode)"])
+            if stop.mode == .fence { observation.local.crashedSince = observation.local.crashedSince ?? now }
+            if case .stop = observation.operation { endOperation(nil) }
+        } else {
+            log.error("postgres ended unasked", metadata: ["status": "\(status)", "answered": "\(ended.answered)"])
+            observation.local.crashedSince = observation.local.crashedSince ?? now
+            if let operation = observation.operation { endOperation("postgres ended during \(operation)") }
+            if !ended.answered { note(failureOf: .start(ended.mode), "postgres ended before it answered: \(status)") }
+        }
+        inspect()
+    }
+
+    func stop(_ mode: StopMode) {
+        guard var process = postgres else { return endOperation(nil) }
+        let now = BootClock.now()
+        var escalation =
+            mode == .fence
+            ? Escalation.fence(killWithin: observation.settings.killWithin) : loaded.stopEscalation
+        if mode == .orderly, observation.shutdownRequests > 1, escalation.steps.count > 1 {
+            escalation = escalation.hurried(after: 0)
+        }
+        process.stop = PostgresProcess.Stop(escalation: escalation, step: -1, nextAt: now, mode: mode)
+        postgres = process
+        observation.local.process = .stopping
+        escalate(now)
+    }
+
+    /// The next step of a stop when the last one has had its time.
+    func escalate(_ now: Instant) {
+        guard var process = postgres, var stop = process.stop, now >= stop.nextAt else { return }
+        stop.step = min(stop.step + 1, stop.escalation.steps.count - 1)
+        switch stop.escalation.steps[stop.step] {
+        case .signal(let signal, let patience):
+            registry.signal(process.process, signal)
+            stop.nextAt = now + patience
+        case .kill:
+            _ = Processes.killPostgres(postmaster: process.process, dataDirectory: canonicalDataDirectory)
+            stop.nextAt = now + .milliseconds(200)
+        }
+        if stop.step > 0 {
+            log.warning("postgres did not stop in time", metadata: ["next": "\(stop.escalation.steps[stop.step])"])
+        }
+        process.stop = stop
+        postgres = process
+    }
+
+    /// A second request to stop shortens the path.
+    func hurry() {
+        guard var process = postgres, var stop = process.stop else { return }
+        stop.nextAt = BootClock.now()
+        process.stop = stop
+        postgres = process
+    }
+
+    /// Whatever is under way: nothing may be acknowledged any more.
+    func fence(_ reason: String) {
+        log.critical("fencing postgres", metadata: ["reason": "\(reason)"])
+        metrics.fences.increment()
+        if let operation = observation.operation { endOperation("given up: \(reason)", silently: true, operation) }
+        guard postgres?.stop?.mode != .fence else { return }
+        if postgres != nil {
+            observation.operation = .stop(.fence)
+            operationNumber += 1
+            stop(.fence)
+        }
+    }
+
+    // MARK: Data directory
+
+    /// Looks at the data directory on the disk thread; only while postgres is stopped.
+    func inspect() {
+        guard !inspecting else { return inspectAgain = true }
+        let directory = dataDirectory
+        inspecting = disk.submit { [mailbox] in
+            _ = mailbox.post(
+                .inspected(
+                    directory.inspect(), rewindPending: directory.isRewindPending,
+                    isBackup: directory.hasBackupLabel))
+        }
+    }
+
+    var dataDirectory: DataDirectory {
+        DataDirectory(path: loaded.configuration.dataDirectory, cluster: loaded.configuration.cluster, major: major)
+    }
+
+    /// - isBackup: a copy that was never started: its pg_control still says what its source was.
+    func inspected(_ state: DataDirectoryState, rewindPending: Bool, isBackup: Bool) {
+        inspecting = false
+        if inspectAgain {
+            inspectAgain = false
+            return inspect()
+        }
+        defer { settleOperation() }
+        guard postgres == nil else { return }
+        if case .stopping = observation.local.process { observation.local.process = .stopped }
+        switch state {
+        case .absent, .incomplete: observation.local.data = .absent
+        case .refused(let reason): observation.local.data = .refused(reason)
+        case .interruptedRewind(let marker):
+            observation.local.data = .present(
+                DataState(
+                    systemIdentifier: marker.identity.systemIdentifier, timeline: marker.timeline, checkpoint: .zero,
+                    minimumRecovery: .zero, wasPrimary: false, cleanShutdown: false, term: max(1, marker.identity.term),
+                    rewindPending: true))
+        case .ours(let identity, let control):
+            observation.local.data = .present(
+                DataState(
+                    systemIdentifier: control.systemIdentifier, timeline: control.timeline,
+                    checkpoint: control.checkpoint, minimumRecovery: control.minRecoveryPoint,
+                    wasPrimary: control.wasPrimary && !isBackup, cleanShutdown: control.isCleanlyShutDown, term: identity.term,
+                    rewindPending: rewindPending))
+        }
+    }
+}

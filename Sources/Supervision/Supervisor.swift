@@ -1,0 +1,172 @@
+import ClusterModel
+import Configuration
+import Glibc
+import Leadership
+import LeaseStores
+import Logging
+import Logs
+import Management
+import Platform
+import Postgres
+
+/// What `pgmahout run` runs: puts the parts together, then hands over to the loop.
+package enum Supervisor {
+    /// Exit codes, documented in docs/operations.md.
+    package enum Code {
+        package static let configuration: Int32 = 78
+        package static let unavailable: Int32 = 69
+        package static let dataRefused: Int32 = 65
+        package static let internalError: Int32 = 70
+    }
+
+    /// Runs until asked to stop.
+    /// - Returns: the exit code.
+    package static func run(configurationPath: String, environment: [String: String]) -> Int32 {
+        let configuration: PgmahoutConfiguration
+        do throws(ConfigurationErrors) {
+            configuration = try ConfigurationLoader.load(path: configurationPath, environment: environment)
+        } catch {
+            complain(error.description)
+            return Code.configuration
+        }
+        do {
+            try Logs.bootstrap(
+                format: configuration.log.format == .json ? .json : .text,
+                level: Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info,
+                member: configuration.member.rawValue)
+        } catch {
+            complain("cannot log: \(error)")
+            return Code.unavailable
+        }
+        defer { Logs.flush() }
+        let log = Logger(label: "pgmahout")
+        let loaded = LoadedConfiguration(configuration: configuration, programs: LoadedConfiguration.Programs())
+        do {
+            return try start(loaded, configurationPath, environment, log)
+        } catch let refusal as Refusal {
+            log.critical("cannot start", metadata: ["error": "\(refusal.reason)"])
+            return refusal.code
+        } catch {
+            log.critical("cannot start", metadata: ["error": "\(error)"])
+            return Code.unavailable
+        }
+    }
+
+    private struct Refusal: Error {
+        var code: Int32
+        var reason: String
+    }
+
+    private static func start(
+        _ loaded: LoadedConfiguration, _ configurationPath: String, _ environment: [String: String], _ log: Logger
+    ) throws -> Int32 {
+        let configuration = loaded.configuration
+        // Before anything is spawned: PID 1 ignores signals that it has no handler for.
+        let signals = try Signals.install([SIGTERM, SIGINT, SIGHUP, SIGCHLD])
+        Signals.ignore(SIGPIPE)
+        try Processes.setChildSubreaper()
+        umask(0o077)
+        try Files.makeDirectory(configuration.runDirectory, mode: 0o700)
+        let fifos = try PostgresLogFIFOs(directory: loaded.logDirectory)
+        guard let lock = try FileLock(exclusive: configuration.dataDirectory + ".pgmahout-lock") else {
+            throw Refusal(
+                code: Code.unavailable,
+                reason: "another pgmahout runs on '\(configuration.dataDirectory)': two would destroy it")
+        }
+        let tools = Tools(
+            binaries: PostgresBinaries(directory: configuration.postgres.binDirectory), environment: environment)
+        let major = try majorVersion(tools)
+        let directory = DataDirectory(path: configuration.dataDirectory, cluster: configuration.cluster, major: major)
+        try prepare(directory, log)
+
+        let token = configuration.http.tokenFile.map { TokenFile(path: $0) }
+        token?.refresh()
+        let mailbox = try Mailbox<Message>(capacity: 4096)
+        let loop = try SupervisionLoop(
+            SupervisionLoop.Parts(
+                loaded: loaded, configurationPath: configurationPath, environment: environment, log: log,
+                mailbox: mailbox, signals: signals, store: store(configuration), metrics: MemberMetrics(),
+                token: token, tools: tools, major: major, bootID: String(UInt64.random(in: 0...UInt64.max), radix: 36)))
+        let server = try management(loop, configuration)
+        log.notice(
+            "pgmahout \(ProductVersion.current) runs",
+            metadata: ["cluster": "\(configuration.cluster)", "process": "\(getpid())", "postgres": "\(major)"])
+        let code = withExtendedLifetime(fifos) { loop.run() }
+        server.stop()
+        withExtended(lock)
+        return code
+    }
+
+    private static func withExtended(_ lock: borrowing FileLock) {}
+
+    /// What a crash has left of an initdb, a clone or a server is finished, discarded or ended.
+    private static func prepare(_ directory: DataDirectory, _ log: Logger) throws {
+        if case .refused(let reason) = directory.inspect() {
+            throw Refusal(code: Code.dataRefused, reason: reason)
+        }
+        if let file = PostmasterPIDFile.read(dataDirectory: directory.path), file.refersToLiveProcess() {
+            log.warning("ends a postgres that an earlier run has left", metadata: ["process": "\(file.processID)"])
+            _ = Processes.killPostgres(
+                postmaster: file.processID,
+                dataDirectory: (try? Files.canonicalPath(directory.path)) ?? directory.path)
+        }
+        if let done = try directory.recover() {
+            log.notice("recovered the data directory", metadata: ["how": "\(done)"])
+        }
+    }
+
+    private static func store(_ configuration: PgmahoutConfiguration) -> any LeaseStore {
+        switch configuration.lease.store {
+        case .file: FileLeaseStore(path: configuration.lease.file.path, cluster: configuration.cluster)
+        }
+    }
+
+    private static func management(
+        _ loop: SupervisionLoop, _ configuration: PgmahoutConfiguration
+    ) throws -> ManagementServer {
+        let mailbox = loop.mailbox
+        let server = ManagementServer(
+            configuration: ManagementConfiguration(
+                host: configuration.http.listen, port: configuration.http.port,
+                access: loop.token.map { token in .token { token.current } } ?? .loopbackOnly),
+            metrics: loop.metrics, now: { BootClock.now() },
+            snapshot: { [published = loop.published] in published.value }
+        ) { command, reply in
+            if !mailbox.post(.switchover(command, reply: reply)) {
+                reply(.unavailable(reason: "PID 1 has too much to do"))
+            }
+        }
+        do {
+            try server.start()
+        } catch {
+            throw Refusal(code: Code.unavailable, reason: "\(error)")
+        }
+        return server
+    }
+
+    /// The server's programs must be of one known version before a data directory is judged.
+    private static func majorVersion(_ tools: Tools) throws -> Int {
+        let ends = try Pipe.makePipe()
+        let output = FileDescriptor(owning: ends.read)
+        let theirs = FileDescriptor(owning: ends.write)
+        var command = tools.version()
+        command.output = .descriptor(theirs.rawValue)
+        let registry = ChildRegistry()
+        _ = try registry.spawn(command) { _, _ in }
+        try theirs.close()
+        // A program that prints one line; its end closes the pipe.
+        guard !Poll.wait([output.rawValue], until: BootClock.now() + .seconds(10)).isEmpty else {
+            throw Refusal(code: Code.unavailable, reason: "'\(command.path) --version' does not answer")
+        }
+        let text = String(decoding: try output.read(upTo: 256), as: UTF8.self)
+        guard let major = PostgresBinaries.majorVersion(inVersionText: text) else {
+            throw Refusal(code: Code.unavailable, reason: "'\(command.path) --version' printed '\(text)'")
+        }
+        return major
+    }
+
+    private static func complain(_ text: String) {
+        var bytes = Array((text + "\n").utf8)
+        _ = write(2, &bytes, bytes.count)
+    }
+}

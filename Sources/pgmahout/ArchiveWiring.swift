@@ -1,0 +1,34 @@
+import Archive
+import Configuration
+import Postgres
+
+/// From the configuration to what the archive's room takes.
+struct ArchiveWiring {
+    let configuration: PgmahoutConfiguration
+
+    init(_ configuration: PgmahoutConfiguration) { self.configuration = configuration }
+
+    /// Ends the command when the configuration has no archive.
+    func settings() throws -> ArchiveSettings {
+        guard let archive = configuration.archive else {
+            throw Failure(.configuration, "the configuration has no section 'archive'")
+        }
+        return ArchiveSettings(
+            directory: archive.directory, server: archive.server, dataDirectory: configuration.dataDirectory,
+            socketPath: configuration.runDirectory + "/archiver.sock", compressionLevel: archive.compressionLevel,
+            parallel: archive.parallel)
+    }
+
+    /// This member's own server, as its superuser over the local socket.
+    func server() -> ConnectionInfo {
+        ConnectionInfo(
+            host: configuration.runDirectory, port: configuration.postgres.port, user: configuration.postgres.superuser,
+            applicationName: "pgmahout backup")
+    }
+}
+
+extension Failure {
+    init(_ error: ArchiveError) {
+        self.init(error.kind == .unavailable ? .unavailable : .failed, error.message)
+    }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Glibc
+
+/// The command line. Parsing, wiring, exit codes and tables: what commands do is in the libraries.
+@main
+struct Pgmahout: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pgmahout",
+        abstract: "Runs PostgreSQL as a highly available cluster: one pgmahout for each member.",
+        discussion: ExitReason.help,
+        subcommands: [
+            Run.self, Status.self, Switchover.self, Backup.self, Restore.self, Config.self, Version.self, Archiver.self,
+            LogPump.self,
+        ])
+
+    /// Synchronous on purpose: an asynchronous main hands the main thread to a library that swallows signals.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            Console.error("pgmahout: \(failure.message)")
+            Glibc.exit(failure.reason.rawValue)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}

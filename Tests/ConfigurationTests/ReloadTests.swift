@@ -1,0 +1,49 @@
+import Configuration
+import Testing
+
+struct ReloadTests {
+    @Test("a reload applies what may change while a member runs, and names what waits for the next start")
+    func reload() throws {
+        let old = try load(minimal())
+        let new = try load(
+            minimal(
+                """
+                http: {port: 9000}
+                log: {level: debug, format: text}
+                shutdown: {fast: 7s}
+                replication: {maximumLag: 1MB}
+                archive: {directory: /backup}
+                """
+            ).replacing("{host", with: "{parameters: {work_mem: 8MB}, hba: [local all all peer], host"))
+        let reload = old.reloaded(with: new)
+        #expect(
+            reload.applied == [
+                "postgres.parameters", "postgres.hba", "replication.maximumLag", "shutdown.fast",
+            ])
+        #expect(
+            reload.waiting == [
+                "http.port", "log.level", "log.format", "archive.directory", "archive.server",
+                "archive.compressionLevel",
+                "archive.parallel",
+            ])
+        var expected = old
+        expected.postgres.parameters = ["work_mem": "8MB"]
+        expected.postgres.hba = ["local all all peer"]
+        expected.replication.maximumLag = 1 << 20
+        expected.shutdown.fast = .seconds(7)
+        #expect(reload.configuration == expected)
+    }
+
+    @Test("a setting that is taken out of the file is taken back")
+    func removal() throws {
+        let old = try load(minimal().replacing("{host", with: "{parameters: {work_mem: 8MB}, host"))
+        #expect(old.reloaded(with: try load(minimal())).configuration == (try load(minimal())))
+    }
+
+    @Test("an unchanged file changes nothing")
+    func unchanged() throws {
+        let old = try load(minimal())
+        let reload = old.reloaded(with: try load(minimal()))
+        #expect(reload.applied.isEmpty && reload.waiting.isEmpty && reload.configuration == old)
+    }
+}

@@ -1,0 +1,111 @@
+import ClusterModel
+import Glibc
+import Metrics
+import Platform
+import TestSupport
+import Testing
+
+@testable import Management
+
+@Suite(.ownThread) struct MetricsEndpointTests {
+    /// What promtool says of a scrape, and whether it accepts it.
+    private func promtool(_ text: String) async throws -> (accepts: Bool, message: String) {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("metrics")
+        try Files.writeDurably(Array(text.utf8), to: path)
+        let result = try await TestChildren.output(
+            of: Command("/bin/sh", ["-c", "exec promtool check metrics < \(path)"]))
+        return (result.status.isSuccess, result.text)
+    }
+
+    private func sample(_ name: String, in text: String) -> String? {
+        text.split(separator: "\n").first { $0.hasPrefix(name + " ") }.map { String($0.dropFirst(name.count + 1)) }
+    }
+
+    private func full() throws -> ServerFixture {
+        let fixture = try ServerFixture()
+        fixture.change {
+            $0.status.cluster = "de\"mo\\\n"
+            $0.status.replayed = LSN(rawValue: 42)
+            $0.status.lagBytes = 17
+            $0.orphansReaped = 6
+            var archive = ArchiveStatus()
+            archive.archivedCount = 12
+            archive.failedCount = 2
+            archive.readyCount = 4
+            archive.lastArchivedTime = Double(time(nil)) - 100
+            archive.archivedBytes = 4096
+            $0.status.archive = archive
+        }
+        fixture.metrics.transitions.increment(.init(.failover, succeeded: true))
+        fixture.metrics.postgresRestarts.increment()
+        fixture.metrics.leaseRenewal.observe(0.004)
+        fixture.metrics.leaseErrors.increment(.late)
+        return fixture
+    }
+
+    @Test("promtool finds nothing to say about a scrape that has every family")
+    func lint() async throws {
+        let fixture = try full()
+        let response = try fixture.get("/metrics")
+        #expect(response.status == 200)
+        #expect(response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+        for header in fixture.metrics.registry.headers {
+            #expect(
+                response.body.contains("# TYPE \(header.name) \(header.kind.rawValue)\n"), "\(header.name) is absent")
+        }
+        let verdict = try await promtool(response.body)
+        #expect(verdict.accepts && verdict.message.isEmpty, "\(verdict.message)")
+    }
+
+    @Test("promtool is really asked", arguments: ["# TYPE a counter\na 1\n", "no metrics {\n"])
+    func lintFails(text: String) async throws {
+        #expect(try await promtool(text).accepts == false)
+    }
+
+    @Test("samples carry what the snapshot and the events say")
+    func values() throws {
+        let fixture = try full()
+        fixture.advance(.milliseconds(1500))
+        let text = try fixture.get("/metrics").body
+        let expected = [
+            "pgmahout_up": "1", "pgmahout_primary": "1", "pgmahout_ready": "1", "pgmahout_term": "5",
+            "pgmahout_timeline": "3", "pgmahout_wal_flushed_bytes": "50331744", "pgmahout_wal_replayed_bytes": "42",
+            "pgmahout_replication_lag_bytes": "17", "pgmahout_replication_streaming": "0", "pgmahout_members": "2",
+            "pgmahout_lease_remaining_seconds": "2.5", "pgmahout_loop_heartbeat_age_seconds": "1.5",
+            "pgmahout_archiver_archived_total": "12", "pgmahout_archiver_failed_total": "2",
+            "pgmahout_archiver_ready_files": "4", "pgmahout_archiver_archived_bytes_total": "4096",
+            "pgmahout_orphans_reaped_total": "6", "pgmahout_postgres_restarts_total": "1",
+            "pgmahout_fence_total": "0", "pgmahout_guard_respawns_total": "0",
+            #"pgmahout_state{state="running"}"#: "1", #"pgmahout_state{state="failed"}"#: "0",
+            #"pgmahout_transitions_total{kind="failover",result="succeeded"}"#: "1",
+            #"pgmahout_transitions_total{kind="switchover",result="failed"}"#: "0",
+            #"pgmahout_lease_errors_total{reason="late"}"#: "1",
+            #"pgmahout_lease_renewal_seconds_bucket{le="0.005"}"#: "1", "pgmahout_lease_renewal_seconds_count": "1",
+        ]
+        for (name, value) in expected { #expect(sample(name, in: text) == value, "\(name)") }
+        let age = try #require(sample("pgmahout_archiver_last_success_age_seconds", in: text).flatMap { Double($0) })
+        #expect((100...110).contains(age))
+        #expect(text.contains(#"cluster="de\"mo\\\n",member="pg-1""#))
+        #expect(text.contains(#"system_identifier="7000000000000000001",version="1.2.3"} 1"#))
+    }
+
+    @Test("what is not known, or no longer so, is absent instead of zero")
+    func absence() throws {
+        let fixture = try full()
+        _ = try fixture.get("/metrics")
+        fixture.change {
+            $0.status.archive = nil
+            $0.status.lagBytes = nil
+            $0.status.replayed = nil
+            $0.leaseDeadline = nil
+            $0.status.systemIdentifier = SystemIdentifier(rawValue: 8)
+        }
+        let text = try fixture.get("/metrics").body
+        for name in ["archiver", "replication_lag", "wal_replayed", "lease_remaining"] {
+            #expect(!text.contains("pgmahout_\(name)"))
+        }
+        #expect(text.split(separator: "\n").count { $0.hasPrefix("pgmahout_info{") } == 1)
+        #expect(sample("pgmahout_primary", in: text) == "0")
+    }
+}
