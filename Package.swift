@@ -106,7 +106,12 @@ let package = Package(
         tests("ObjectStorageTests", ["ObjectStorage", "TestSupport"]),
         tests("ArchiveTests", ["Archive", "ClusterModel", "ObjectStorage", "Compression", "Postgres", "TestSupport"]),
         tests("MetricsTests", ["Metrics"]),
-        tests("ManagementTests", ["Management", "Metrics", "ClusterModel", "HTTPTransport", "TestSupport"]),
+        tests(
+            "ManagementTests",
+            [
+                "Management", "Metrics", "ClusterModel", "Platform", "TestSupport",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         tests("SupervisionTests", ["Supervision", "ClusterModel", "Platform", "TestSupport"]),
         tests(
             "pgmahoutTests",

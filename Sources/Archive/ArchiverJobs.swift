@@ -20,6 +20,9 @@ final class ArchiverJobs {
     private var idle: [Int]
     private var nextFetcher = 0
 
+    /// Longer than any upload pauses.
+    private static let abandonedAfter = Duration.seconds(86_400)
+
     init(_ settings: ArchiveSettings, store: any ObjectStore, gate: LeaseGate) throws {
         completions = try Mailbox()
         pushing = WALPush(
@@ -30,6 +33,8 @@ final class ArchiverJobs {
         pushers = try (0..<count).map { try WorkerThread(name: "push-\($0)", capacity: 1) }
         fetchers = try (0..<2).map { try WorkerThread(name: "fetch-\($0)") }
         idle = Array(0..<count)
+        // Garbage is no reason to stop: if the archive does not answer, a push will say so.
+        fetchers[0].submit { try? store.removeAbandonedUploads(olderThan: Self.abandonedAfter) }
     }
 
     var hasIdlePusher: Bool { !idle.isEmpty }

@@ -119,9 +119,9 @@ package struct ClusterStatus: Hashable, Sendable, Codable {
     /// A member of the record and what it last said of itself.
     package struct Entry: Hashable, Sendable, Codable {
         package var member: Member
-        /// nil when it has not answered.
+        /// nil when it has not answered lately.
         package var status: MemberStatus?
-        /// Age of `status` in milliseconds; 0 for the member that answers.
+        /// Milliseconds since it last answered; 0 for the member that is asked, nil when it never did.
         package var reportedMillisecondsAgo: Int64?
 
         package init(member: Member, status: MemberStatus?, reportedMillisecondsAgo: Int64?) {

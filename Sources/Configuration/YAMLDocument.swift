@@ -17,7 +17,9 @@ enum YAMLDocument {
         var source = RepeatedKeys(text)
         while true {
             do {
-                guard let node = try Yams.compose(yaml: source.text) else { return reading }
+                // Without the rules that tell numbers from dates: every value is read as text here, and the rules'
+                // regular expressions would stay in PID 1's memory.
+                guard let node = try Yams.compose(yaml: source.text, .basic, .default, .utf8) else { return reading }
                 var conversion = Conversion(place: place, repeated: source, remaining: nodeLimit)
                 reading.root = conversion.convert(node, path: "")
                 reading.errors += conversion.errors

@@ -115,7 +115,8 @@ extension Decider {
         case .starting: operate(.stop(.orderly))
         case .stopping: break
         case .stopped:
-            guard operation == nil else { return }
+            // What makes a data directory can be broken off: its next start finishes or discards what is left.
+            guard operation.map({ $0.isResumable }) ?? true else { return }
             if leads, let record {
                 if let data, memory.handover != nil, observation.shutdownRequests == 1 {
                     return continueStoppedHandover(record, data)

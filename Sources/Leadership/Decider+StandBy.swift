@@ -193,7 +193,10 @@ extension Decider {
         }
         if data.rewindPending, leads, operation == nil { return rewind(leader) }
         switch local.process {
-        case .starting, .stopping: return
+        case .stopping: return
+        // It may need WAL from somebody who is there before it answers at all.
+        case .starting:
+            if !local.mayWrite, local.upstream != leader.name { operate(.follow(leader.name)) }
         case .stopped: startAsFollower(of: leader, leads: leads, data)
         case .running(let running):
             if diverged(running) {

@@ -81,3 +81,48 @@ package struct Decision: Hashable, Sendable {
 
     package init(wakeAt: Instant) { self.wakeAt = wakeAt }
 }
+
+extension Operation {
+    /// A crash in the middle of it loses nothing.
+    var isResumable: Bool {
+        switch self {
+        case .initialize, .clone, .rewind, .discard: true
+        case .start, .stop, .promote, .follow, .checkpoint: false
+        }
+    }
+}
+
+extension Operation: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .initialize: "initialize"
+        case .clone(let source): "clone from \(source)"
+        case .rewind(let source): "rewind to \(source)"
+        case .discard: "discard"
+        case .start(let mode): "start as \(mode)"
+        case .stop(let mode): "stop (\(mode))"
+        case .promote: "promote"
+        case .follow(let upstream): "follow \(upstream)"
+        case .checkpoint: "checkpoint"
+        }
+    }
+}
+
+extension StartMode: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .primary: "primary"
+        case .standby(.some(let upstream)): "standby of \(upstream)"
+        case .standby(nil): "standby of nobody"
+        }
+    }
+}
+
+extension StopMode: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .orderly: "orderly"
+        case .fence: "fence"
+        }
+    }
+}

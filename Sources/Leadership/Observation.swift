@@ -107,6 +107,8 @@ package struct LocalState: Hashable, Sendable {
     package var process: Process = .stopped
     /// The postmaster lives and was started as primary, or was asked to promote: it may acknowledge writes.
     package var mayWrite = false
+    /// The member that the server's configuration points to; nil also when that member has another address by now.
+    package var upstream: MemberName?
     /// First of the present series of unasked ends; nil once it answers again.
     package var crashedSince: Instant?
 

@@ -63,17 +63,16 @@ package final class DirectoryStore: ObjectStore {
         } catch { throw ObjectStoreError(error) }
     }
 
-    /// Removes what uploads left behind that died: files under `.incoming` not written to for `age` seconds.
-    /// Never touches an object.
-    package func sweep(olderThan age: Int = 86_400) throws(ObjectStoreError) {
+    package func removeAbandonedUploads(olderThan age: Duration) throws(ObjectStoreError) {
         try requireRoot()
         let incoming = root + "/" + Self.incomingName
         guard Files.isDirectory(incoming) else { return }
+        let (seconds, _) = age.components
         do throws(SystemError) {
             for name in try Files.list(incoming) {
                 var status = stat()
                 let path = incoming + "/" + name
-                guard stat(path, &status) == 0, status.st_mtim.tv_sec < time(nil) - age else { continue }
+                guard stat(path, &status) == 0, Int64(status.st_mtim.tv_sec) < Int64(time(nil)) - seconds else { continue }
                 try Files.remove(path)
             }
         } catch { throw ObjectStoreError(error) }

@@ -24,6 +24,9 @@ package protocol ObjectStore: Sendable, CustomStringConvertible {
 
     /// Removes an object; one that is not there is fine.
     func delete(_ key: ObjectKey) throws(ObjectStoreError)
+
+    /// Removes what uploads have left whose process died: what nobody has written to for `age`. Never an object.
+    func removeAbandonedUploads(olderThan age: Duration) throws(ObjectStoreError)
 }
 
 package struct ObjectInfo: Hashable, Sendable {

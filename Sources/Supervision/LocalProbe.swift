@@ -22,9 +22,21 @@ final class LocalProbe: Sendable {
         var positions: [MemberName: LSN]
     }
 
-    func look(_ info: ConnectionInfo, run: Int, patience: Duration, slots: SlotWish?) -> Bool {
+    /// - starting: the data directory of a server that has not answered yet: it is not asked before it says in its pid
+    ///   file that it takes connections, or every try would stand in its log.
+    func look(
+        _ info: ConnectionInfo, run: Int, patience: Duration, starting dataDirectory: String?, slots: SlotWish?
+    ) -> Bool {
         thread.submit { [self] in
             let begun = BootClock.now()
+            if let dataDirectory {
+                let status = PostmasterPIDFile.read(dataDirectory: dataDirectory)?.status
+                guard status == "ready" || status == "standby" else {
+                    _ = mailbox.post(
+                        .probed(.failure(SQLError(.startingUp, "postgres is starting up")), at: begun, run: run))
+                    return
+                }
+            }
             let result: Result<LocalReport, SQLError>
             do throws(SQLError) {
                 let report = try LocalReport.take(on: open(info, begun + patience), deadline: begun + patience)

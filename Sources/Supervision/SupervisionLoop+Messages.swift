@@ -68,7 +68,12 @@ extension SupervisionLoop {
     }
 
     private func take(_ record: ClusterRecord?, _ version: String?) {
-        if record?.timeline != observation.store.record?.timeline { nextSlotsAt = BootClock.now() }
+        let before = observation.store.record
+        if record?.timeline != before?.timeline { nextSlotsAt = BootClock.now() }
+        // Who leads, or what there is to clone, has changed: what the others say of themselves is needed now.
+        if record?.term != before?.term || record?.flushed == nil || before?.flushed == nil {
+            nextPeersAt = min(nextPeersAt, BootClock.now() + .milliseconds(50))
+        }
         observation.store.record = record
         observation.store.version = version
     }

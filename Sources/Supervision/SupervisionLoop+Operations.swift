@@ -63,7 +63,8 @@ extension SupervisionLoop {
         case (.promote, .raiseTerm): requestPromotion()
         case (.promote, .requestPromotion): nextProbeAt = BootClock.now()
         case (.follow(let name), .writeFollow):
-            upstream = name
+            upstream = (name, startAddress)
+            observation.local.upstream = presentUpstream
             if let postgres { registry.signal(postgres.process, SIGHUP) }
             endOperation(nil)
         default: endOperation(nil)
@@ -261,15 +262,14 @@ extension SupervisionLoop {
         let role: ServerConfiguration.Role
         switch mode {
         case .primary: role = .primary
-        case .standby(let name): role = name.map { standbyRole($0) } ?? .standby(upstream: nil, slot: nil)
+        case .standby(let name):
+            startAddress = name.flatMap { upstreamInfo($0) }
+            role = name.map { standbyRole($0) } ?? .standby(upstream: nil, slot: nil)
         }
         let term = mode == .primary ? observation.store.record?.term : nil
         let canonical = canonicalDataDirectory
         onDisk(.prepareStart) { directory in
-            if let file = PostmasterPIDFile.read(dataDirectory: directory.path), file.refersToLiveProcess() {
-                // Of an earlier run that died without its guard: two servers on one directory would destroy it.
-                _ = Processes.killPostgres(postmaster: file.processID, dataDirectory: canonical)
-            }
+            try Leftovers.end(of: directory, canonicalPath: canonical)
             _ = try PostmasterPIDFile.removeStale(dataDirectory: directory.path)
             // Before it is opened under a term, that term is on disk: nobody opens it under a lower one again.
             if let term { try directory.raiseTerm(to: term) }
@@ -313,6 +313,7 @@ extension SupervisionLoop {
     private func writeFollow(_ name: MemberName) {
         let server = loaded.server
         let role = standbyRole(name)
+        startAddress = upstreamInfo(name)
         onDisk(.writeFollow) { _ in try server.write(role) }
     }
 
@@ -322,7 +323,7 @@ extension SupervisionLoop {
         .standby(upstream: upstreamInfo(name), slot: SlotName.of(observation.me.name))
     }
 
-    private func upstreamInfo(_ name: MemberName) -> ConnectionInfo? {
+    func upstreamInfo(_ name: MemberName) -> ConnectionInfo? {
         guard let member = observation.store.record?.members[name] else { return nil }
         return loaded.server.upstream(host: member.postgresHost, port: member.postgresPort)
     }

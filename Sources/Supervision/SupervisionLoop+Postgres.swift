@@ -34,7 +34,7 @@ extension SupervisionLoop {
         }
         probing = probe.look(
             loaded.server.local(), run: postgres.run, patience: postgres.answered ? .seconds(2) : .milliseconds(500),
-            slots: wish)
+            starting: postgres.answered ? nil : loaded.configuration.dataDirectory, slots: wish)
     }
 
     func probed(_ result: Result<LocalReport, SQLError>, at: Instant, run: Int) {
@@ -66,7 +66,13 @@ extension SupervisionLoop {
     private func running(_ report: LocalReport, at: Instant) -> LocalState.Running {
         LocalState.Running(
             inRecovery: report.inRecovery, timeline: report.timeline, flushed: report.flushed,
-            replayed: report.replayed, streaming: report.isStreaming, upstream: upstream, provedAt: at)
+            replayed: report.replayed, streaming: report.isStreaming, upstream: presentUpstream, provedAt: at)
+    }
+
+    /// nil as well when the upstream's address has changed since the files were written: a pod that was replaced.
+    var presentUpstream: MemberName? {
+        guard let upstream, upstream.address == upstreamInfo(upstream.name) else { return nil }
+        return upstream.name
     }
 
     // MARK: Starting
@@ -93,7 +99,9 @@ extension SupervisionLoop {
                 process: process, startedAt: now, run: runs, mode: mode, mayWrite: mode == .primary)
             observation.local.process = .starting(since: now)
             observation.local.mayWrite = mode == .primary
-            if case .standby(let name) = mode { upstream = name } else { upstream = nil }
+            upstream = nil
+            if case .standby(.some(let name)) = mode { upstream = (name, startAddress) }
+            observation.local.upstream = presentUpstream
             report = nil
             nextProbeAt = now
             if observation.local.crashedSince != nil { metrics.postgresRestarts.increment() }
@@ -234,7 +242,8 @@ extension SupervisionLoop {
                 DataState(
                     systemIdentifier: control.systemIdentifier, timeline: control.timeline,
                     checkpoint: control.checkpoint, minimumRecovery: control.minRecoveryPoint,
-                    wasPrimary: control.wasPrimary && !isBackup, cleanShutdown: control.isCleanlyShutDown, term: identity.term,
+                    wasPrimary: control.wasPrimary && !isBackup, cleanShutdown: control.isCleanlyShutDown,
+                    term: identity.term,
                     rewindPending: rewindPending))
         }
     }

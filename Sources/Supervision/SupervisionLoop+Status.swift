@@ -22,9 +22,12 @@ extension SupervisionLoop {
                     return ClusterStatus.Entry(member: member, status: status, reportedMillisecondsAgo: 0)
                 }
                 let peer = observation.peers[member.name]
+                let age = peer.map { now.since($0.receivedAt) }
+                // What a member said before it fell silent is no longer true of it.
+                let isFresh = age.map { $0 <= observation.settings.reportLifetime } ?? false
                 return ClusterStatus.Entry(
-                    member: member, status: peer?.status,
-                    reportedMillisecondsAgo: peer.map { now.since($0.receivedAt).milliseconds })
+                    member: member, status: isFresh ? peer?.status : nil,
+                    reportedMillisecondsAgo: age?.milliseconds)
             }
         }
         if !everReady, report != nil, observation.local.data != .unknown { everReady = true }

@@ -12,7 +12,10 @@ extension SupervisionLoop {
         let programs = loaded.programs
         var pump = Command(
             programs.manager,
-            ["logs", "--fifo", loaded.logFIFO, "--member", loaded.configuration.member.rawValue],
+            [
+                "logs", "--fifo", loaded.logFIFO, "--member", loaded.configuration.member.rawValue, "--format",
+                loaded.configuration.log.format.rawValue,
+            ],
             environment: environment)
         pump.output = .inherit
         add(WorkerKeeper(kind: .logs, command: pump, registry: registry, mailbox: mailbox))
@@ -53,23 +56,24 @@ extension SupervisionLoop {
                 "the changed configuration is refused; the last good one stays",
                 metadata: ["errors": "\(refused.description)"])
         case .success(let next):
-            let fixed = loaded.changesThatNeedRestart(to: next)
-            if !fixed.isEmpty {
+            let change = loaded.configuration.reloaded(with: next.configuration)
+            loaded = LoadedConfiguration(configuration: change.configuration, programs: loaded.programs)
+            if !change.waiting.isEmpty {
                 log.warning(
                     "these changes take effect at the next start of pgmahout",
-                    metadata: ["keys": "\(fixed.joined(separator: ", "))"])
+                    metadata: ["keys": "\(change.waiting.joined(separator: ", "))"])
             }
-            loaded = loaded.taking(next)
             observation.settings = loaded.leadership
             applyToPostgres()
-            log.notice("the configuration was read again")
+            log.notice(
+                "the configuration was read again", metadata: ["applied": "\(change.applied.joined(separator: ", "))"])
         }
     }
 
     private func applyToPostgres() {
         guard let postgres, postgres.stop == nil else { return }
         let server = loaded.server
-        let role = report?.inRecovery == false ? .primary : upstream.map { standbyRole($0) }
+        let role = report?.inRecovery == false ? .primary : upstream.map { standbyRole($0.name) }
         guard let role else { return }
         let registry = registry
         let process = postgres.process
@@ -81,49 +85,5 @@ extension SupervisionLoop {
                 log.error("cannot write postgres' configuration", metadata: ["error": "\(error)"])
             }
         }
-    }
-}
-
-extension LoadedConfiguration {
-    /// Keys whose change would make this run another member, or needs what was made at the start.
-    func changesThatNeedRestart(to next: LoadedConfiguration) -> [String] {
-        let old = configuration
-        let new = next.configuration
-        var keys: [String] = []
-        func check(_ key: String, _ isSame: Bool) { if !isSame { keys.append(key) } }
-        check("cluster", old.cluster == new.cluster)
-        check("member", old.member == new.member)
-        check("dataDirectory", old.dataDirectory == new.dataDirectory)
-        check("runDirectory", old.runDirectory == new.runDirectory)
-        check("postgres.binDirectory", old.postgres.binDirectory == new.postgres.binDirectory)
-        check("postgres.port", old.postgres.port == new.postgres.port)
-        check("postgres.host", old.postgres.host == new.postgres.host)
-        check("postgres.superuser", old.postgres.superuser == new.postgres.superuser)
-        check("postgres.replicationUser", old.postgres.replicationUser == new.postgres.replicationUser)
-        check("http", old.http == new.http)
-        check("lease.store", old.lease.store == new.lease.store)
-        check("lease.file", old.lease.file == new.lease.file)
-        check("archive", old.archive == new.archive)
-        check("log", old.log == new.log)
-        return keys
-    }
-
-    /// What can change while running.
-    func taking(_ next: LoadedConfiguration) -> LoadedConfiguration {
-        var result = configuration
-        let new = next.configuration
-        result.postgres.parameters = new.postgres.parameters
-        result.postgres.hba = new.postgres.hba
-        result.postgres.listen = new.postgres.listen
-        result.postgres.superuserPasswordFile = new.postgres.superuserPasswordFile
-        result.postgres.replicationPasswordFile = new.postgres.replicationPasswordFile
-        result.lease.duration = new.lease.duration
-        result.lease.renewEvery = new.lease.renewEvery
-        result.lease.giveUpAfter = new.lease.giveUpAfter
-        result.lease.killWithin = new.lease.killWithin
-        result.replication = new.replication
-        result.failover = new.failover
-        result.shutdown = new.shutdown
-        return LoadedConfiguration(configuration: result, programs: programs)
     }
 }

@@ -40,14 +40,16 @@ final class SupervisionLoop {
     var runs = 0
     var report: LocalReport?
     var reportedAt: Instant?
-    /// The upstream that the configuration files name.
-    var upstream: MemberName?
+    /// The upstream that the configuration files name, and how to reach it as they have it.
+    var upstream: (name: MemberName, address: ConnectionInfo?)?
 
     /// The operation under way, as `observation.operation`, and its number.
     var operationNumber = 0
     var operationStartedAt: Instant?
     /// The program that the present step waits for.
     var tool: (process: ProcessID, step: OperationStep)?
+    /// The upstream's address as the step that writes the files was given it.
+    var startAddress: ConnectionInfo?
     var inspecting = false
     var inspectAgain = false
     /// An operation that has changed the data directory ends once that was looked at again; the error it ends with.
@@ -128,7 +130,7 @@ final class SupervisionLoop {
             tick(now)
             evaluate()
             publish()
-            if let exit {
+            if let exit, endPostgresFirst() {
                 leave(exit.reason)
                 return exit.code
             }
@@ -236,7 +238,7 @@ final class SupervisionLoop {
             return true
         case .ask(let names): askPeers(names)
         case .report(let transition): report(transition)
-        case .exit(let code, let reason): exit = (code, reason)
+        case .exit(let code, let reason): exit = exit ?? (code, reason)
         }
         return false
     }
@@ -279,8 +281,19 @@ final class SupervisionLoop {
 
     // MARK: Leaving
 
+    /// Nothing of ours outlives PID 1. True when nothing is left.
+    private func endPostgresFirst() -> Bool {
+        guard let postgres else { return true }
+        if postgres.stop == nil {
+            observation.operation = .stop(.orderly)
+            stop(.orderly)
+        }
+        return false
+    }
+
     private func leave(_ reason: String) {
         log.notice("pgmahout ends", metadata: ["reason": "\(reason)"])
+        if let tool { registry.signalGroup(tool.process, SIGKILL) }
         guardian.dismiss()
         let deadline = BootClock.now() + .seconds(5)
         for kind in workers.keys { workers[kind]?.end() }

@@ -61,6 +61,8 @@ package enum Supervisor {
         _ loaded: LoadedConfiguration, _ configurationPath: String, _ environment: [String: String], _ log: Logger
     ) throws -> Int32 {
         let configuration = loaded.configuration
+        // libpq in this process would take them for settings.
+        for key in environment.keys where key.hasPrefix("PG") && !key.hasPrefix("PGMAHOUT_") { unsetenv(key) }
         // Before anything is spawned: PID 1 ignores signals that it has no handler for.
         let signals = try Signals.install([SIGTERM, SIGINT, SIGHUP, SIGCHLD])
         Signals.ignore(SIGPIPE)
@@ -68,6 +70,9 @@ package enum Supervisor {
         umask(0o077)
         try Files.makeDirectory(configuration.runDirectory, mode: 0o700)
         let fifos = try PostgresLogFIFOs(directory: loaded.logDirectory)
+        if let slash = configuration.dataDirectory.lastIndex(of: "/"), slash != configuration.dataDirectory.startIndex {
+            try Files.makeDirectory(String(configuration.dataDirectory[..<slash]), mode: 0o700)
+        }
         guard let lock = try FileLock(exclusive: configuration.dataDirectory + ".pgmahout-lock") else {
             throw Refusal(
                 code: Code.unavailable,
@@ -104,12 +109,8 @@ package enum Supervisor {
         if case .refused(let reason) = directory.inspect() {
             throw Refusal(code: Code.dataRefused, reason: reason)
         }
-        if let file = PostmasterPIDFile.read(dataDirectory: directory.path), file.refersToLiveProcess() {
-            log.warning("ends a postgres that an earlier run has left", metadata: ["process": "\(file.processID)"])
-            _ = Processes.killPostgres(
-                postmaster: file.processID,
-                dataDirectory: (try? Files.canonicalPath(directory.path)) ?? directory.path)
-        }
+        try Leftovers.end(
+            of: directory, canonicalPath: (try? Files.canonicalPath(directory.path)) ?? directory.path)
         if let done = try directory.recover() {
             log.notice("recovered the data directory", metadata: ["how": "\(done)"])
         }

@@ -180,6 +180,9 @@ static enum verdict ask(const struct request *request, const char *line, int64_t
     close(s);
     if (strcmp(reason, "ok") == 0) return VERDICT_OK;
     if (strcmp(reason, "absent") == 0) return VERDICT_ABSENT;
+    /* "unavailable" or "error": the words behind are for people. */
+    char *words = strchr(reason, ' ');
+    if (words) memmove(reason, words + 1, strlen(words + 1) + 1);
     return VERDICT_UNAVAILABLE;
 }
 

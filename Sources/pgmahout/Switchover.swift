@@ -28,7 +28,7 @@ struct Switchover: ParsableCommand {
         let client = try member.client()
         let command = SwitchoverCommand(from: from.map { MemberName($0) }, to: to.map { MemberName($0) })
         let id = try client.switchover(command)
-        if output.output == .table { Console.error("switchover \(id) requested") }
+        if output.output == .table { Console.error("requested: \(id)") }
         try report(try outcome(of: id, client))
     }
 
@@ -41,14 +41,14 @@ struct Switchover: ParsableCommand {
                 switch watch.judge(cluster, at: BootClock.now()) {
                 case .pending: break
                 case .finished(let transition): return transition
-                case .dropped(let reason): throw Failure(.failed, "switchover \(id) was dropped: \(reason)")
+                case .dropped(let reason): throw Failure(.failed, "the switchover was dropped (\(id)): \(reason)")
                 }
             }
             _ = Poll.wait([], until: BootClock.now() + .milliseconds(100))
         }
         throw Failure(
             .failed,
-            "switchover \(id) has not ended within \(wait) s; pgmahout status tells whether it is still pending")
+            "the switchover has not ended within \(wait) s (\(id)); pgmahout status tells whether it is still pending")
     }
 
     private func report(_ transition: Transition) throws {
@@ -56,11 +56,11 @@ struct Switchover: ParsableCommand {
         case .json: try Console.json(transition)
         case .table where transition.succeeded:
             let members = "\(transition.from?.description ?? "-") -> \(transition.to?.description ?? "-")"
-            Console.line("switchover \(transition.id): \(members), term \(transition.term)")
+            Console.line("switched over: \(members), term \(transition.term)")
         case .table: break
         }
         guard transition.succeeded else {
-            throw Failure(.failed, "switchover \(transition.id) failed: \(transition.reason)")
+            throw Failure(.failed, "the switchover failed (\(transition.id)): \(transition.reason)")
         }
     }
 }

@@ -232,6 +232,16 @@ struct RejoinTests {
         #expect(scenario.decide().operations.isEmpty)
     }
 
+    @Test("points a standby that has not answered yet to the leader too: it may need WAL to answer at all")
+    func startingUpstream() {
+        var scenario = Scenario.replica()
+        scenario.observation.local.process = .starting(since: scenario.now)
+        scenario.observation.local.upstream = "pg-3"
+        #expect(scenario.decide().operations == [.follow("pg-1")])
+        scenario.observation.local.upstream = "pg-1"
+        #expect(scenario.decide().operations.isEmpty)
+    }
+
     @Test("points a running standby to the new primary's own address")
     func newUpstream() {
         var scenario = Scenario.replica()

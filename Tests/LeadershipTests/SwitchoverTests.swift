@@ -134,6 +134,14 @@ struct SwitchoverTests {
         #expect(scenario.decide().exit == 0)
     }
 
+    @Test("a member that is asked to stop does not wait for a clone to end")
+    func stopDuringClone() {
+        var scenario = Scenario.newcomer(record: Scenario.record(holder: "pg-1"))
+        scenario.observation.operation = .clone(from: "pg-1")
+        scenario.observation.shutdownRequests = 1
+        #expect(scenario.decide().exit == 0)
+    }
+
     @Test("is skipped when the stop is asked for twice: postgres stops, the lease is released, PID 1 leaves")
     func secondSignal() throws {
         var scenario = Scenario.primary()

@@ -7,7 +7,12 @@ import Postgres
 package final class ClusterFixture: Sendable {
     package let directory: String
     package let members: [ClusterMember]
-    package var leaseFile: String { directory + "/lease/record.json" }
+    /// The newest state of the record, as text.
+    package var record: String? {
+        let place = directory + "/lease/record"
+        let newest = (try? Files.list(place))?.compactMap { $0.hasSuffix(".json") ? Int($0.dropLast(5)) : nil }.max()
+        return newest.flatMap { try? Files.readText("\(place)/\($0).json") }
+    }
     package let settings: ClusterSettings
 
     /// Makes the files of a cluster, runs the body, and kills and removes all of it, whatever happens. When the body
@@ -47,7 +52,7 @@ package final class ClusterFixture: Sendable {
         members = try (1...settings.members).map { number in
             let member = try ClusterMember(
                 name: MemberName("pg-\(number)"), directory: "\(place)/pg-\(number)",
-                leaseFile: place + "/lease/record.json")
+                leaseFile: place + "/lease/record")
             try Files.makeDirectory(member.directory, mode: 0o755)
             try giveToPostgres(member.directory)
             return member
@@ -147,7 +152,7 @@ package final class ClusterFixture: Sendable {
                 try? Files.writeDurably(Array(member.log.utf8), to: "\(keep)/\(name)-\(member.name).log", mode: 0o644)
             }
         }
-        text += "--- the lease\n\((try? Files.readText(leaseFile)) ?? "none")\n"
+        text += "--- the lease\n\(record ?? "none")\n"
         let bytes = Array(text.utf8)
         _ = bytes.withUnsafeBytes { Glibc.write(2, $0.baseAddress, $0.count) }
     }

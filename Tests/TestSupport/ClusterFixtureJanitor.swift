@@ -17,11 +17,9 @@ enum ClusterJanitor {
         for round in 1 2 3; do
             for process in /proc/[0-9]*; do
                 for directory in $all; do
-                    case "$(readlink "$process/cwd")/" in
-                    "$directory"/*) kill -KILL "${process#/proc/}" && continue 2 ;;
-                    esac
-                    grep -qsz "^\(ClusterProcesses.mark)=$directory" "$process/environ" &&
-                        kill -KILL "${process#/proc/}" && continue 2
+                    for place in "$(readlink "$process/cwd")" "$(readlink "$process/fd/2")"; do
+                        case "$place/" in "$directory"/*) kill -KILL "${process#/proc/}" && continue 3 ;; esac
+                    done
                 done
             done
             sleep 0.2

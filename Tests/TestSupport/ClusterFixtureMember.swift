@@ -43,11 +43,10 @@ package final class ClusterMember: Sendable {
         child.withLock { $0 = started }
     }
 
-    /// The program as the postgres user, with an environment in which nothing but our mark is special.
+    /// The program as the postgres user, in the member's directory, with nothing special in its environment.
     package func command(_ arguments: [String]) throws -> Command {
         var environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": directory]
         environment["LD_LIBRARY_PATH"] = Command.inheritedEnvironment["LD_LIBRARY_PATH"]
-        environment[ClusterProcesses.mark] = directory
         var command = Command(try ClusterPrograms.path(), arguments, environment: environment).asPostgres
         command.workingDirectory = directory
         return command

@@ -1,22 +1,16 @@
 import Glibc
 import Platform
 
-/// Processes of a cluster under test, found in /proc by where they work or by a mark in their environment.
+/// Processes of a cluster under test, found in /proc by where they work or where their standard error goes.
 ///
-/// Postgres overwrites its environment with its title, and the guard leaves its directory: neither sign is enough alone.
+/// Postgres works in its data directory, and the guard, which works nowhere and has no environment, writes to the log:
+/// neither sign is enough alone.
 package enum ClusterProcesses {
-    /// A variable that every process of a member inherits; its value is the member's directory.
-    package static let mark = "PGM_TEST_MEMBER"
-
     /// All living processes that belong to a directory of members or of one member.
     package static func belonging(to directory: String) -> [ProcessID] {
         all().filter { process in
-            if let place = Processes.workingDirectory(of: process), isInside(place, directory) { return true }
-            guard let environment = try? Files.read("/proc/\(process)/environ", limit: 1 << 20) else { return false }
-            let entries = environment.split(separator: 0)
-            return entries.contains { entry in
-                let text = String(decoding: entry, as: UTF8.self)
-                return text.hasPrefix(mark + "=") && isInside(String(text.dropFirst(mark.utf8.count + 1)), directory)
+            ["cwd", "fd/2"].contains { link in
+                (try? Files.linkTarget("/proc/\(process)/\(link)")).map { isInside($0, directory) } ?? false
             }
         }
     }

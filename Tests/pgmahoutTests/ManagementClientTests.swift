@@ -88,7 +88,7 @@ struct ManagementClientTests {
         if succeeded {
             try command.run()
         } else {
-            #expect(throws: Failure(.failed, "switchover a failed: asked for")) { try command.run() }
+            #expect(throws: Failure(.failed, "the switchover failed (a): asked for")) { try command.run() }
         }
         #expect(asked.withLock { $0 } >= 3)
     }

@@ -91,13 +91,13 @@ class Demo:
         source = self.cluster.wait_healthy()
         self.say(f"switchover from {source.name} back to {target.name}")
         began = time.monotonic()
-        self.cluster.switchover(source, target)
-        processes.wait_until(lambda: self.cluster.primary() is target, 30, f"{target.name} leads")
+        self.cluster.switch_over_and_wait(source, target)
         moment = time.monotonic()
         processes.wait_until(lambda: writer.acknowledged_since(moment) >= 100, 30, "writes after the switchover")
         self.cluster.wait_healthy()
         gap = writer.longest_gap(began)
         self.measure("switchover: time without a write", f"{gap:.2f} s")
+        self.check(writer.where == target.name, f"{target.name} leads")
         self.done(f"{target.name} leads again: {gap:.2f} s without a write")
 
     def back_up(self) -> None:

@@ -84,11 +84,26 @@ class PgmahoutCluster(Cluster):
         code, body = request("GET", member.api + "/v1/status", timeout=0.5)
         return json.loads(body) if code == 200 else None
 
+    def healthy(self) -> Member | None:
+        """The primary, when it also knows from each of the others that it could take over."""
+        primary = super().healthy()
+        if not primary:
+            return None
+        code, body = request("GET", primary.api + "/v1/cluster")
+        entries = json.loads(body)["members"] if code == 200 else []
+        known = [entry["status"] for entry in entries if entry.get("status")]
+        ready = [status for status in known if status["role"] == "primary" or status["candidate"]]
+        return primary if len(ready) == len(self.members) else None
+
     def switchover(self, source: Member, target: Member) -> None:
         code, body = request(
             "POST", source.api + "/v1/switchover", {"from": source.name, "to": target.name}, timeout=5)
         if code != 202:
             raise RuntimeError(f"switchover from {source.name} to {target.name} was refused: {code} {body.strip()}")
+
+    def switch_over_and_wait(self, source: Member, target: Member) -> None:
+        self.command(
+            "switchover", "--config", self.configuration(source), "--from", source.name, "--to", target.name)
 
     def back_up(self, member: Member) -> str:
         """Takes a base backup and returns its id."""
