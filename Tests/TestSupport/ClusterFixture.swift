@@ -44,15 +44,13 @@ package final class ClusterFixture: Sendable {
         self.settings = settings
         directory = "/tmp/pgmt-\(String(UInt64.random(in: .min ... .max), radix: 36))"
         ClusterJanitor.look(after: directory)
-        for path in [directory, directory + "/lease"] {
+        for path in [directory, directory + "/lease"] + (settings.archive.map { ["\(directory)/\($0)"] } ?? []) {
             try Files.makeDirectory(path, mode: 0o755)
             try giveToPostgres(path)
         }
         let place = directory
         members = try (1...settings.members).map { number in
-            let member = try ClusterMember(
-                name: MemberName("pg-\(number)"), directory: "\(place)/pg-\(number)",
-                leaseFile: place + "/lease/record")
+            let member = try ClusterMember(name: MemberName("pg-\(number)"), in: place)
             try Files.makeDirectory(member.directory, mode: 0o755)
             try giveToPostgres(member.directory)
             return member

@@ -10,21 +10,22 @@ import Synchronization
 package final class ClusterMember: Sendable {
     package let name: MemberName
     package let directory: String
-    package let leaseFile: String
+    package let clusterDirectory: String
     package let port: Int
     package let httpPort: Int
     private let child = Mutex<TestChild?>(nil)
 
+    package var leaseFile: String { clusterDirectory + "/lease/record" }
     package var dataDirectory: String { directory + "/data" }
     package var runDirectory: String { directory + "/run" }
     package var configurationFile: String { directory + "/pgmahout.yaml" }
     /// Standard output and error of all runs, one after the other.
     package var logFile: String { directory + "/log" }
 
-    init(name: MemberName, directory: String, leaseFile: String) throws {
+    init(name: MemberName, in clusterDirectory: String) throws {
         self.name = name
-        self.directory = directory
-        self.leaseFile = leaseFile
+        self.clusterDirectory = clusterDirectory
+        directory = "\(clusterDirectory)/\(name)"
         port = try FreePort.take()
         httpPort = try FreePort.take()
     }

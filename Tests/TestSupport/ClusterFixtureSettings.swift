@@ -28,8 +28,8 @@ package struct ClusterSettings: Sendable {
     /// Small, so that segments fill quickly.
     package var walSegmentSize = "1MB"
     package var crashRestartBudget = Duration.seconds(10)
-    /// nil: no archive.
-    package var archiveDirectory: String?
+    /// Name of the archive's directory beside those of the members; nil: no archive.
+    package var archive: String?
     /// Lines that are added to the end of the file.
     package var more = ""
 
@@ -72,7 +72,7 @@ package struct ClusterSettings: Sendable {
             failover: {crashRestartBudget: \(crashRestartBudget.milliseconds)ms}
 
             """
-        if let archiveDirectory { text += "archive: {directory: \(archiveDirectory)}\n" }
+        if let archive { text += "archive: {directory: \(member.clusterDirectory)/\(archive)}\n" }
         return text + more
     }
 }

@@ -157,13 +157,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/demo")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--stop", action="store_true")
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--binaries", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--postgres-bin", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     processes.end_like_an_interrupt()
     try:
         scratch = Scratch("pgmahout-demo")
-        return stop(scratch) if arguments.stop else show(arguments, scratch)
+        if arguments.stop:
+            return stop(scratch)
+        refuse_second(scratch)
+        return 0 if arguments.check else show(arguments, scratch)
     except KeyboardInterrupt:
         return 130
     except RuntimeError as error:
@@ -182,10 +186,13 @@ def stop(scratch: Scratch) -> int:
     return 0
 
 
+def refuse_second(scratch: Scratch) -> None:
+    if scratch.exists() and scratch.running():
+        raise RuntimeError(f"a demo is running in {scratch.path}; scripts/demo --stop ends it")
+
+
 def show(arguments: argparse.Namespace, scratch: Scratch) -> int:
     if scratch.exists():
-        if scratch.running():
-            raise RuntimeError(f"a demo is running in {scratch.path}; scripts/demo --stop ends it")
         scratch.remove()
     scratch.make()
     screen = Screen()
