@@ -79,7 +79,7 @@ extension BackupInfo {
         error = try taken.take("error") { $0 }
         // Derived from the positions, and from nothing else.
         for key in ["begin_offset", "begin_wal", "end_offset", "end_wal", "server_name"] { taken.drop(key) }
-        others = taken.values
+        others = taken.values.filter { $0.value != "None" }
     }
 
     private static func segmentSize(_ text: String) -> UInt64? {

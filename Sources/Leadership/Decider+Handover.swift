@@ -14,8 +14,25 @@ extension Decider {
                     id: request.id, target: target, deadline: now + .milliseconds(request.deadlineMilliseconds),
                     phase: .checkpointing, isShutdown: false))
         case .failure(let refusal):
+            if awaitsReports(for: request) { return }
             finish(id: request.id, to: request.to, succeeded: false, reason: refusal.reason)
         }
+    }
+
+    /// A member may have become ready after it last reported: nobody is refused on a report that is older than the
+    /// request. True while answers are awaited, for two seconds at most.
+    private mutating func awaitsReports(for request: SwitchoverRequest) -> Bool {
+        if memory.judging?.id != request.id { memory.judging = Memory.Judging(id: request.id, since: now) }
+        guard let since = memory.judging?.since, now < since + .seconds(2), let record else { return false }
+        let judged = request.to.map { [$0] } ?? Array(record.members.keys)
+        let silent = judged.filter { name in
+            name != me.name && record.members[name] != nil
+                && observation.peers[name].map { $0.receivedAt <= since } ?? true
+        }
+        guard !silent.isEmpty else { return false }
+        give(.ask(silent))
+        wake(at: now + .milliseconds(100))
+        return true
     }
 
     mutating func begin(_ handover: Handover) {

@@ -19,10 +19,17 @@ package struct Memory: Hashable, Sendable {
     /// A result that the next renewal publishes.
     var unpublished: Transition?
     var handover: Handover?
+    /// The request that is being judged, and since when.
+    var judging: Judging?
     /// A requested stop of PID 1 hands over once; when that fails it stops without.
     var triedHandover = false
 
     package init() {}
+
+    struct Judging: Hashable, Sendable {
+        var id: String
+        var since: Instant
+    }
 
     struct Renewal: Hashable, Sendable {
         var term: UInt64

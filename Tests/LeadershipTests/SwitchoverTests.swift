@@ -71,7 +71,30 @@ struct SwitchoverTests {
         }
         var lagging = requested()
         lagging.report("pg-2", role: .replica, flushed: 0x1000000)
+        _ = lagging.decide()
+        lagging.pass(.milliseconds(100))
         #expect(try #require(lagging.decide().reports.first).reason.contains("behind"))
+    }
+
+    @Test("is not refused because of a report that is older than the request: the target is asked first")
+    func staleRefusal() {
+        var scenario = requested()
+        scenario.observation.peers["pg-2"]?.status.candidate = false
+        let first = scenario.decide()
+        #expect(first.reports.isEmpty)
+        #expect(first.effects.contains(.ask(["pg-2"])))
+        scenario.pass(.milliseconds(50))
+        scenario.report("pg-2", role: .replica)
+        #expect(scenario.decide().operations == [.checkpoint])
+    }
+
+    @Test("is refused after two seconds when the target says nothing")
+    func silentTarget() {
+        var scenario = requested()
+        scenario.observation.peers["pg-2"] = nil
+        #expect(scenario.decide().reports.isEmpty)
+        scenario.pass(.seconds(2), reports: false)
+        #expect(scenario.decide().reports.first?.succeeded == false)
     }
 
     @Test("picks the member with the most WAL when none is named")
