@@ -23,6 +23,7 @@ struct WorkerKeeper {
     private var retryAt: Instant?
     var wanted = false
     private var partial: [UInt8] = []
+    private var lastOrder = ""
 
     init(kind: Kind, command: Command, registry: ChildRegistry, mailbox: Mailbox<Message>) {
         self.kind = kind
@@ -72,6 +73,7 @@ struct WorkerKeeper {
         input = lifeline.write
         output = reports?.read ?? -1
         partial = []
+        lastOrder = ""
         startedAt = now
     }
 
@@ -90,11 +92,11 @@ struct WorkerKeeper {
         retryAt = now + min(.milliseconds(100) * (1 << min(failures, 7)), .seconds(10))
     }
 
-    /// An order that does not fit into the pipe is dropped: the next one replaces it.
-    func order(_ line: String) {
-        guard input >= 0 else { return }
+    /// Says it once. An order that does not fit into the pipe is said again the next time.
+    mutating func order(_ line: String) {
+        guard input >= 0, line != lastOrder else { return }
         var bytes = Array((line + "\n").utf8)
-        _ = write(input, &bytes, bytes.count)
+        if write(input, &bytes, bytes.count) == bytes.count { lastOrder = line }
     }
 
     /// Whole lines that it has written since; bounded.
