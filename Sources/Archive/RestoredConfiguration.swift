@@ -12,8 +12,9 @@ struct RestoredConfiguration {
         ("archive_mode", "off"), ("archive_command", "''"), ("archive_library", "''"), ("archive_cleanup_command", "''"),
         ("restore_command", "''"), ("recovery_end_command", "''"), ("primary_conninfo", "''"),
         ("primary_slot_name", "''"), ("synchronous_standby_names", "''"), ("cluster_name", "''"),
-        ("listen_addresses", "'localhost'"), ("unix_socket_directories", "'/tmp'"), ("logging_collector", "off"),
-        ("log_destination", "'stderr'"),
+        ("listen_addresses", "'localhost'"), ("unix_socket_directories", "'/tmp'"),
+        // Its former directory let nobody else in, and pg_hba.conf may rely on that.
+        ("unix_socket_permissions", "0700"), ("logging_collector", "off"), ("log_destination", "'stderr'"),
     ]
 
     /// What is taken away without another value: paths of the other machine, whose defaults lead into this directory,
@@ -26,7 +27,7 @@ struct RestoredConfiguration {
 
     func neutralise() throws {
         let names = Set(Self.replaced.map(\.name) + Self.removed)
-        var text = "# Restored by pgmahout: settings that tied this server to the cluster of the backup are below.\n"
+        var text = "# Restored by pgmahout: what tied this server to the cluster of the backup has been taken out.\n"
         text += try kept("postgresql.conf", without: names)
         text += "\n# Its own life: no archive, no upstream, local connections.\n"
         for setting in Self.replaced { text += "\(setting.name) = \(setting.value)\n" }

@@ -139,6 +139,7 @@ extension Decider {
             return
         }
         let chosen = record.successor == me.name && record.holder == nil
+        if !chosen, awaitsVotes(record) { return }
         if !chosen, let better = betterThanMe(record, running.flushed) {
             let since = memory.freeSince ?? now
             // A better member that never moves (it may not reach the store) does not block the others for good.

@@ -26,8 +26,8 @@ struct Decider {
         self.observation = observation
         self.memory = memory
         self.now = now
-        // Half a renewal period: often enough for every bound below, rare enough to cost nothing.
-        decision = Decision(wakeAt: now + observation.settings.renewEvery / 2)
+        // Every bound below wakes at its own moment; this is for nothing in particular.
+        decision = Decision(wakeAt: now + observation.settings.renewEvery)
     }
 
     var settings: LeadershipSettings { observation.settings }

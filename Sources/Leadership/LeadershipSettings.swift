@@ -18,6 +18,8 @@ package struct LeadershipSettings: Hashable, Sendable {
     package var unresponsiveBudget: Duration
     /// Age up to which a peer's report counts in an election.
     package var reportLifetime: Duration
+    /// How long an election waits for the answers of members that may be alive.
+    package var electionPatience: Duration
     /// How many failed rewinds are followed by a fresh clone.
     package var rewindAttempts: Int
 
@@ -25,7 +27,8 @@ package struct LeadershipSettings: Hashable, Sendable {
         duration: Duration = .seconds(6), renewEvery: Duration = .seconds(1), giveUpAfter: Duration = .seconds(4),
         killWithin: Duration = .milliseconds(500), maximumLag: UInt64 = 16 << 20,
         crashRestartBudget: Duration = .seconds(10), unresponsiveBudget: Duration = .seconds(10),
-        reportLifetime: Duration = .milliseconds(2500), rewindAttempts: Int = 2
+        reportLifetime: Duration = .milliseconds(3500),
+        electionPatience: Duration = .milliseconds(300), rewindAttempts: Int = 2
     ) {
         self.duration = duration
         self.renewEvery = renewEvery
@@ -35,6 +38,7 @@ package struct LeadershipSettings: Hashable, Sendable {
         self.crashRestartBudget = crashRestartBudget
         self.unresponsiveBudget = unresponsiveBudget
         self.reportLifetime = reportLifetime
+        self.electionPatience = electionPatience
         self.rewindAttempts = rewindAttempts
     }
 }

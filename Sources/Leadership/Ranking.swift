@@ -40,6 +40,20 @@ extension Decider {
         return leftAt == rightAt ? left > right : leftAt < rightAt
     }
 
+    /// Who has more WAL is judged by what the others say now that nobody leads, not by what they said before.
+    /// True while answers are awaited; the member that led last is most likely dead and is not waited for.
+    mutating func awaitsVotes(_ record: ClusterRecord) -> Bool {
+        guard let since = memory.freeSince, now < since + settings.electionPatience else { return false }
+        let silent = record.members.keys.filter { name in
+            name != me.name && name != record.primary
+                && observation.peers[name].map { $0.receivedAt < since } ?? true
+        }
+        guard !silent.isEmpty else { return false }
+        give(.ask(silent))
+        wake(at: now + .milliseconds(50))
+        return true
+    }
+
     /// A reachable member that would be a better choice than this one; nil when there is none.
     ///
     /// Members that do not report are not waited for: one of them is usually the dead primary.

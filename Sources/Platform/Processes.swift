@@ -81,6 +81,10 @@ package enum Processes {
         }
     }
 
+    /// Gives back the memory of program code that only the start needed (parsing the configuration, linking, first
+    /// uses): a third of what a manager would hold for good. What is still used comes back by itself.
+    package static func releaseStartupText() { _ = cpf_release_program_text() }
+
     /// This process' resident memory and the anonymous part of it, in bytes; nil when /proc cannot be read.
     package static func ownMemory() -> (resident: UInt64, anonymous: UInt64)? {
         guard let text = try? Files.readText("/proc/self/status") else { return nil }

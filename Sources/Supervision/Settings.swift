@@ -36,7 +36,9 @@ struct LoadedConfiguration: Sendable {
             duration: configuration.lease.duration, renewEvery: configuration.lease.renewEvery,
             giveUpAfter: configuration.lease.giveUpAfter, killWithin: configuration.lease.killWithin,
             maximumLag: configuration.replication.maximumLag,
-            crashRestartBudget: configuration.failover.crashRestartBudget)
+            crashRestartBudget: configuration.failover.crashRestartBudget,
+            // Peers are asked every second period; one answer may be late.
+            reportLifetime: configuration.lease.renewEvery * 2 + .milliseconds(1500))
     }
 
     var server: ServerConfiguration {

@@ -89,6 +89,7 @@ extension SupervisionLoop {
         case .success(let version):
             observation.store.hasAnswered = true
             observation.store.lastFailedWrite = nil
+            nextReadAt = max(nextReadAt, now + observation.settings.renewEvery * 2)
             take(write.record, version.text)
             if mine {
                 if answeredAt.since(sentAt) > observation.settings.giveUpAfter {

@@ -258,6 +258,7 @@ extension SupervisionLoop {
     }
 
     private func prepareStart(_ mode: StartMode) {
+        reloadWhenItAnswers = false
         let server = loaded.server
         let role: ServerConfiguration.Role
         switch mode {

@@ -55,6 +55,7 @@ extension SupervisionLoop {
                     "postgres answers",
                     metadata: ["inRecovery": "\(report.inRecovery)", "timeline": "\(report.timeline)"])
                 nextSlotsAt = BootClock.now()
+                if reloadWhenItAnswers { applyToPostgres() }
             }
             nextProbeAt = min(nextProbeAt, BootClock.now() + probeInterval)
         case .failure(let error):

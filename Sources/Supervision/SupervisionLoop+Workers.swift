@@ -70,8 +70,15 @@ extension SupervisionLoop {
         }
     }
 
-    private func applyToPostgres() {
-        guard let postgres, postgres.stop == nil else { return }
+    /// Writes the server's files anew and makes it read them.
+    func applyToPostgres() {
+        guard let postgres, postgres.answered else {
+            // Its files may have been written already; and one that starts may not take the signal yet.
+            reloadWhenItAnswers = true
+            return
+        }
+        guard postgres.stop == nil else { return }
+        reloadWhenItAnswers = false
         let server = loaded.server
         let role = report?.inRecovery == false ? .primary : upstream.map { standbyRole($0.name) }
         guard let role else { return }

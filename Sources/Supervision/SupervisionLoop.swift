@@ -66,7 +66,11 @@ final class SupervisionLoop {
     var nextSlotsAt: Instant
     var nextPeersAt: Instant
     var nextTokenAt = BootClock.now()
+    /// Once, when the start is well over.
+    var releaseTextAt: Instant? = BootClock.now() + .seconds(15)
     var fetchingHistory = false
+    /// The configuration changed after the files of a server that starts were written.
+    var reloadWhenItAnswers = false
     var archiveStatus: ArchiveStatus?
     var exit: (code: Int32, reason: String)?
     var everReady = false
@@ -180,10 +184,12 @@ final class SupervisionLoop {
         }
         for kind in workers.keys { workers[kind]?.keep(now: now, log: log) }
         escalate(now)
+        // What is nearly due goes along, so that an idle manager wakes up once in a period and not once for each.
+        let soon = now + observation.settings.renewEvery / 5
         if now >= nextReadAt { readStore(now) }
-        if now >= nextProbeAt { lookAtPostgres(now) }
+        if now >= nextProbeAt || (soon >= nextProbeAt && now >= nextPeersAt) { lookAtPostgres(now) }
         if now >= nextPeersAt {
-            nextPeersAt = now + observation.settings.renewEvery
+            nextPeersAt = now + observation.settings.renewEvery * 2
             askPeers(Array((observation.store.record?.members ?? [:]).keys))
         }
         fetchHistoryIfNeeded()
@@ -191,10 +197,15 @@ final class SupervisionLoop {
             nextTokenAt = now + .seconds(5)
             disk.submit { token.refresh() }
         }
+        if let at = releaseTextAt, now >= at {
+            releaseTextAt = nil
+            disk.submit { Processes.releaseStartupText() }
+        }
     }
 
     func readStore(_ now: Instant) {
-        nextReadAt = now + observation.settings.renewEvery
+        // The watch tells of changes; regular reading makes up for one that was lost.
+        nextReadAt = now + observation.settings.renewEvery * 2
         if reading {
             readAgain = true
         } else {

@@ -11,9 +11,11 @@
  *
  * Exit status of push: 0 only when the file is durable in the archive, else 1. Nothing above 125: that would end
  * PostgreSQL's archiver process without counting the failure.
- * Exit status of fetch: 0 delivered; 1 only for a confirmed absence, and for any failure of a standby, which asks
- * again; 255 for an archive that stayed unreachable in any other recovery: 1 would end it there and then, short of
- * its WAL and perhaps on a timeline that exists already. */
+ * Exit status of fetch: 0 delivered, 1 not there. When the archive cannot be reached, it is asked again until the
+ * timeout by a recovery to a target (recovery.signal), and then 255 stops that: 1 would end it there and then, short
+ * of its WAL and perhaps on a timeline that exists already. For everybody else it is 1, soon: a standby asks again by
+ * itself, and one that is being promoted, which has no signal file any more when it asks for the last time, must not
+ * depend on the archive. */
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
@@ -30,9 +32,9 @@ enum { DONE = 0, FAILED = 1, STOP_RECOVERY = 255 };
 enum verdict { VERDICT_OK, VERDICT_ABSENT, VERDICT_UNAVAILABLE };
 
 static const int64_t default_timeout_ms = 60000;
-/* How long the archiver may be away before a push is given up: it is restarted within this time, and a push that hangs
- * would hold up a shutdown. */
-static const int64_t push_connect_patience_ms = 2000;
+/* How long the archiver may be away: it is restarted within this time. A push that waits longer would hold up a
+ * shutdown, and a fetch a promotion. */
+static const int64_t connect_patience_ms = 2000;
 static const int64_t longest_pause_ms = 2000;
 
 struct request {
@@ -189,7 +191,7 @@ static enum verdict ask(const struct request *request, const char *line, int64_t
 static int push(const struct request *request, const char *line, int64_t start) {
     char reason[1024];
     int64_t deadline = start + request->timeout_ms;
-    if (ask(request, line, start + push_connect_patience_ms, deadline, reason, sizeof reason) == VERDICT_OK) return DONE;
+    if (ask(request, line, start + connect_patience_ms, deadline, reason, sizeof reason) == VERDICT_OK) return DONE;
     complain(request, "not archived", reason);
     return FAILED;
 }
@@ -197,17 +199,17 @@ static int push(const struct request *request, const char *line, int64_t start) 
 static int fetch(const struct request *request, const char *line, int64_t start) {
     char reason[1024];
     int64_t deadline = start + request->timeout_ms;
-    /* PostgreSQL runs restore_command in its data directory. */
-    int standby = access("standby.signal", F_OK) == 0;
+    /* PostgreSQL runs restore_command in its data directory; with both files it is a standby. */
+    int to_target = access("recovery.signal", F_OK) == 0 && access("standby.signal", F_OK) != 0;
     for (int64_t wait = 100;; wait = wait * 2 > longest_pause_ms ? longest_pause_ms : wait * 2) {
-        int64_t patience = standby ? now_ms() + push_connect_patience_ms : deadline;
+        int64_t patience = to_target ? deadline : now_ms() + connect_patience_ms;
         switch (ask(request, line, patience, deadline, reason, sizeof reason)) {
         case VERDICT_OK: return DONE;
         case VERDICT_ABSENT: return FAILED;
         case VERDICT_UNAVAILABLE: break;
         }
-        if (standby) {
-            complain(request, "not restored, a standby asks again", reason);
+        if (!to_target) {
+            complain(request, "not restored", reason);
             return FAILED;
         }
         if (now_ms() + wait >= deadline) break;

@@ -41,9 +41,7 @@ extension Acceptance {
                 primary.signal(SIGKILL)
                 try await eventually("the guard has killed postgres", within: .seconds(2)) { primary.postgres.isEmpty }
                 #expect(primary.logs("pid 1 died"))
-                try await eventually("nothing of the member is left", within: .seconds(5)) {
-                    ClusterProcesses.belonging(to: primary.directory).isEmpty
-                }
+                try await primary.vanished()
                 try primary.start()
                 try await writer.more(50)
                 try await writer.stop()
@@ -62,9 +60,7 @@ extension Acceptance {
                 primary.signal(SIGKILL)
                 Processes.signal(postmaster, SIGKILL)
                 try await primary.exit()
-                try await eventually("nothing of the member is left", within: .seconds(5)) {
-                    ClusterProcesses.belonging(to: primary.directory).isEmpty
-                }
+                try await primary.vanished()
                 try primary.start()
                 try await writer.more(50)
                 try await writer.stop()

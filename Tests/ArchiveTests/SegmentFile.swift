@@ -9,12 +9,16 @@ enum SegmentFile {
     static let system = SystemIdentifier(rawValue: 7_710_409_807_607_249_731)
     static let size = 1 << 20
 
-    /// - Parameter fill: what the pages hold.
+    /// - Parameters:
+    ///   - fill: what the pages hold.
+    ///   - noise: whether a part of it cannot be compressed.
     static func content(
-        _ segment: WALSegment, system: SystemIdentifier = system, fill: UInt8 = 1, magic: UInt16 = 0xD110
+        _ segment: WALSegment, system: SystemIdentifier = system, fill: UInt8 = 1, magic: UInt16 = 0xD110,
+        noise: Bool = false
     ) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Int(segment.size))
         for index in stride(from: 4096, to: bytes.count, by: 7) { bytes[index] = fill &+ UInt8(truncatingIfNeeded: index >> 9) }
+        if noise { for index in 8192..<(128 << 10) { bytes[index] = .random(in: .min ... .max) } }
         func put(_ value: some FixedWidthInteger, at offset: Int) {
             for index in 0..<value.bitWidth / 8 {
                 bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index))

@@ -18,6 +18,21 @@ struct StandByTests {
         #expect(write.record.timeline == TimelineID(2))
     }
 
+    @Test("asks the others once nobody leads, and judges by their answers, for a moment at most")
+    func votes() {
+        var scenario = Scenario.replica()
+        _ = scenario.decide()
+        scenario.pass(.seconds(6), reports: false)
+        let asked = scenario.decide()
+        #expect(asked.write == nil)
+        #expect(asked.effects.contains(.ask(["pg-3"])))
+        var answered = scenario
+        answered.report("pg-3", role: .replica)
+        #expect(answered.decide().write != nil)
+        scenario.pass(.milliseconds(300), reports: false)
+        #expect(scenario.decide().write != nil)
+    }
+
     @Test("starts the wait anew with every renewal it sees")
     func renewed() {
         var scenario = Scenario.replica()

@@ -44,11 +44,13 @@ package final class ClusterFixture: Sendable {
         self.settings = settings
         directory = "/tmp/pgmt-\(String(UInt64.random(in: .min ... .max), radix: 36))"
         ClusterJanitor.look(after: directory)
-        for path in [directory, directory + "/lease"] + (settings.archive.map { ["\(directory)/\($0)"] } ?? []) {
+        let place = directory
+        var paths = [place, place + "/lease"]
+        if let archive = settings.archive { paths.append("\(place)/\(archive)") }
+        for path in paths {
             try Files.makeDirectory(path, mode: 0o755)
             try giveToPostgres(path)
         }
-        let place = directory
         members = try (1...settings.members).map { number in
             let member = try ClusterMember(name: MemberName("pg-\(number)"), in: place)
             try Files.makeDirectory(member.directory, mode: 0o755)
@@ -82,6 +84,7 @@ package final class ClusterFixture: Sendable {
 
     /// Waits until exactly one of all members that run accepts writes, and all others stream from it and are ready.
     /// - Returns: the primary.
+    @discardableResult
     package func settled(
         among wanted: [ClusterMember]? = nil, within limit: Duration = .seconds(45), file: String = #fileID,
         line: Int = #line

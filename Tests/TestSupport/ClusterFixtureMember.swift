@@ -55,6 +55,10 @@ package final class ClusterMember: Sendable {
 
     /// Runs a subcommand to its end.
     package func run(_ arguments: String...) async throws -> (status: ExitStatus, text: String) {
+        try await run(arguments)
+    }
+
+    package func run(_ arguments: [String]) async throws -> (status: ExitStatus, text: String) {
         try await TestChildren.output(of: command(arguments))
     }
 
@@ -88,6 +92,18 @@ package final class ClusterMember: Sendable {
         signal(SIGKILL)
         ClusterProcesses.killAll(in: directory)
         if child.withLock({ $0 }) != nil { try await exit() }
+    }
+
+    /// Waits until no process of this member is left; throws what is.
+    package func vanished(within limit: Duration = .seconds(5)) async throws {
+        do {
+            try await eventually("nothing of \(name) is left", within: limit) {
+                ClusterProcesses.belonging(to: directory).isEmpty
+            }
+        } catch {
+            let left = ClusterProcesses.belonging(to: directory).map { "\($0) \(ClusterProcesses.title(of: $0))" }
+            throw FixtureError("\(error): \(left)")
+        }
     }
 
     // MARK: Its processes
@@ -149,7 +165,9 @@ package final class ClusterMember: Sendable {
     /// The value of a metric without labels, or with exactly these (`{kind="failover"}`); nil when it is absent.
     package func metric(_ series: String) -> Double? {
         guard let answer = try? request("GET", "/metrics"), answer.status == 200 else { return nil }
-        return answer.text.split(separator: "\n").first { $0.hasPrefix(series + " ") }.flatMap { Double($0.dropFirst(series.utf8.count + 1)) }
+        return answer.text.split(separator: "\n").first { $0.hasPrefix(series + " ") }.flatMap {
+            Double($0.dropFirst(series.utf8.count + 1))
+        }
     }
 
     /// One statement as the superuser, over TCP.

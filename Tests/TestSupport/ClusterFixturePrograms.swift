@@ -13,7 +13,8 @@ package enum ClusterPrograms {
         ClusterJanitor.look(after: target)
         try Files.makeDirectory(target, mode: 0o755)
         for name in ["pgmahout", "pgmahout-guard", "pgmahout-wal"] {
-            let source = try Command.inheritedEnvironment["PGMAHOUT_BIN"].map { "\($0)/\(name)" } ?? BuiltProduct.path(name)
+            let source =
+                try Command.inheritedEnvironment["PGMAHOUT_BIN"].map { "\($0)/\(name)" } ?? BuiltProduct.path(name)
             let copy = "\(target)/\(name)"
             try Files.writeDurably(try Files.read(source, limit: 1 << 30), to: copy, mode: 0o755)
             chmod(copy, 0o755)

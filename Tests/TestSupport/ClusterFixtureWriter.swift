@@ -86,8 +86,10 @@ package final class ClusterWriter: Sendable {
             let member = members[index % members.count]
             id += 1
             do {
-                let open = try connection ?? SQLConnection.open(
-                    member.connection(applicationName: "writer"), deadline: BootClock.now() + patience)
+                let open =
+                    try connection
+                    ?? SQLConnection.open(
+                        member.connection(applicationName: "writer"), deadline: BootClock.now() + patience)
                 connection = open
                 let sent = BootClock.now()
                 _ = try open.query(

@@ -62,7 +62,7 @@ class Scratch:
             with contextlib.suppress(OSError):
                 program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
                 here = self.contains(program)
-                if not here and os.path.basename(program) in ("postgres", "etcd") or is_python(program):
+                if not here and (os.path.basename(program) in ("postgres", "etcd") or is_python(program)):
                     here = self.contains(os.readlink(f"/proc/{pid}/cwd"))
                 if here and pid != os.getpid() and (process := Process.of(pid)) and process.alive():
                     found.append(process)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 import processes
 from cluster import Cluster, Member
-from writer import Writer, median_and_worst
+from writer import Writer
 
 # Rows that must have been acknowledged after an event, without a gap, before its run counts as over.
 STEADY_SECONDS = 2.0
@@ -83,6 +84,10 @@ def measure_all(cluster: Cluster, runs: int) -> dict:
         result[key] = median_and_worst([run.outage for run in found]) | {"lost_rows": lost}
     result["lost_rows"] = sum(result[key]["lost_rows"] for key in EVENTS)
     return result
+
+
+def median_and_worst(values: list[float]) -> dict[str, float]:
+    return {"median": round(statistics.median(values), 3), "worst": round(max(values), 3)}
 
 
 def title(key: str) -> str:

@@ -8,6 +8,7 @@ import socket
 import statistics
 import sys
 import tempfile
+import itertools
 import threading
 import time
 
@@ -16,11 +17,13 @@ from cluster import Cluster, Member, request
 
 SETTLE_SECONDS = 15
 IDLE_SECONDS = 30
+# Between two scrapes, as is usual for Prometheus.
+SCRAPE_SECONDS = 15
 CLIENT_STARTS = 50
 
 
 class Probes(threading.Thread):
-    """Asks every member for every probe once a second, as a kubelet and a Prometheus would."""
+    """Asks every member what a kubelet asks once a second, and for its metrics as often as a Prometheus does."""
 
     def __init__(self, cluster: Cluster):
         super().__init__(daemon=True, name="probes")
@@ -29,10 +32,13 @@ class Probes(threading.Thread):
         self._halt = threading.Event()
 
     def run(self) -> None:
-        while not self._halt.is_set():
+        for second in itertools.count():
+            if self._halt.is_set():
+                return
             began = time.monotonic()
+            paths = [path for path in self.cluster.probe_paths if path != "/metrics" or second % SCRAPE_SECONDS == 0]
             for member in self.cluster.members:
-                for path in self.cluster.probe_paths:
+                for path in paths:
                     code, _ = request("GET", member.api + path)
                     if code != 200:
                         self.failed.append(f"{member.name} {path}: {code}")

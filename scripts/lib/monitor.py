@@ -35,9 +35,10 @@ class Monitor(threading.Thread):
 
     def draw(self, statuses: list[dict | None]) -> None:
         rows = [self.row(member, status) for member, status in zip(self.cluster.members, statuses)]
-        lines = render(HEAD, rows, RIGHT)
+        lines = ["", *render(HEAD, rows, RIGHT)]
         if self.writer:
-            lines += ["", f"{self.writer.acknowledged} rows acknowledged, writing to {self.writer.where or 'nobody'}"]
+            now = f", writing to {self.writer.where or 'nobody'}" if self.writer.is_alive() else ""
+            lines += ["", f"{self.writer.acknowledged} rows acknowledged{now}"]
         shape = [
             (status.get("role"), status.get("state"), status.get("timeline")) if status else None
             for status in statuses]

@@ -44,7 +44,8 @@ class PatroniCluster(Cluster):
     join_timeout = 180
 
     def __init__(self, base: str, postgres_bin: str, packages: str, first_port: int = 5501):
-        """`packages`: the directory that `install` filled; copied, since the user of postgres may not be able to enter it."""
+        """`packages`: the directory that `install` filled. It is copied, since the user of postgres may not be able to
+        enter it."""
         super().__init__(base, postgres_bin, first_port)
         self.packages = shutil.copytree(packages, os.path.join(base, "patroni"))
         self.etcd: subprocess.Popen[bytes] | None = None

@@ -42,8 +42,8 @@ class PgmahoutCluster(Cluster):
     join_timeout = 60
 
     def __init__(self, base: str, postgres_bin: str, binaries: str, first_port: int = 5501, cluster: str = "demo"):
-        """`binaries`: the directory of the release build. They are copied, since the user of postgres may not be able to
-        enter it."""
+        """`binaries`: the directory of the release build. They are copied, since the user of postgres may not be able
+        to enter it."""
         super().__init__(base, postgres_bin, first_port)
         self.cluster = cluster
         self.bin = os.path.join(base, "bin")

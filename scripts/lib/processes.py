@@ -24,7 +24,7 @@ class Process:
     started: int
 
     @staticmethod
-    def of(pid: int) -> "Process | None":
+    def of(pid: int) -> Process | None:
         stat = read_stat(pid)
         return Process(pid, stat.started) if stat else None
 
@@ -183,16 +183,16 @@ def uninterrupted():
 
 
 def end_like_an_interrupt() -> None:
-    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that every `finally` runs; and so does SIGINT where a shell
-    that started this in the background had it ignored."""
+    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that every `finally` runs; and so does SIGINT where a
+    shell that started this in the background had it ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 def free_ports(count: int, start: int) -> list[int]:
-    """Free TCP ports from `start` upwards: below the range from which the kernel draws for outgoing connections, so that
-    the port of a member that is down stays free."""
+    """Free TCP ports from `start` upwards: below the range from which the kernel draws for outgoing connections, so
+    that the port of a member that is down stays free."""
     ports: list[int] = []
     for port in range(start, 32000):
         if len(ports) == count:

@@ -12,6 +12,10 @@ from psycopg import sql
 import processes
 from pgmahout import PgmahoutCluster
 
+DIGEST = sql.SQL("""
+    select count(*), coalesce(md5(string_agg(hash, '' order by hash)), '')
+    from (select md5(t::text) as hash from {} as t) as hashes""")
+
 
 class RestoredServer:
     """Postgres on a restored directory. It archives nothing and has a port of its own."""
@@ -22,7 +26,7 @@ class RestoredServer:
         self.port = processes.free_ports(1, cluster.members[-1].api_port + 1)[0]
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "RestoredServer":
+    def __enter__(self) -> RestoredServer:
         settings = {
             "port": str(self.port), "listen_addresses": "127.0.0.1", "archive_mode": "off",
             "unix_socket_directories": "", "logging_collector": "off", "log_destination": "stderr",
@@ -56,6 +60,4 @@ def content_of(connection: psycopg.Connection) -> dict[str, tuple[int, str]]:
     with connection:
         names = [row[0] for row in connection.execute(
             "select tablename from pg_tables where schemaname = 'public' order by 1").fetchall()]
-        digest = "select count(*), coalesce(md5(string_agg(h, '' order by h)), '') from (select md5(t::text) as h from {} as t) s"
-        return {
-            name: connection.execute(sql.SQL(digest).format(sql.Identifier(name))).fetchone() for name in names}
+        return {name: connection.execute(DIGEST.format(sql.Identifier(name))).fetchone() for name in names}

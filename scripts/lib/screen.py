@@ -1,4 +1,4 @@
-"""What the demo shows: lines that stay, and below them a picture that is drawn anew. Plain lines when not on a terminal."""
+"""What the demo shows: lines that stay, and below them a picture that is drawn anew; plain lines off a terminal."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Screen:
             elif shape != self._shape and time.monotonic() - self._printed > PLAIN_EVERY_SECONDS:
                 self._shape = shape
                 self._printed = time.monotonic()
-                self._write("\n".join(["", *lines, ""]) + "\n")
+                self._write("\n".join([*lines, ""]) + "\n")
 
     def close(self, keep: bool = True) -> None:
         """Ends the picture; `keep`: what it shows now stays."""
@@ -59,7 +59,7 @@ class Screen:
         return f"\x1b[{self._drawn}A\r\x1b[J" if self._drawn else ""
 
     def _draw(self) -> str:
-        # A line that wraps would take two, and one more than the screen has would scroll: the next erasing would miss both.
+        # A line that wraps would take two, and one too many would scroll: the next erasing would miss both.
         columns, rows = shutil.get_terminal_size()
         lines = [line if width(line) < columns else ESCAPES.sub("", line)[: columns - 1] for line in self._picture]
         lines = lines[: max(0, rows - 2)]

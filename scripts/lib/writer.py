@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bisect
-import statistics
+import contextlib
+import itertools
 import threading
 import time
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ class Writer(threading.Thread):
         times = self._times[max(0, bisect.bisect_right(self._times, since) - 1):]
         if not self._halt.is_set():
             times.append(time.monotonic())
-        return max((after - before for before, after in zip(times, times[1:])), default=0.0)
+        return max((after - before for before, after in itertools.pairwise(times)), default=0.0)
 
     def finish(self) -> None:
         self._halt.set()
@@ -110,11 +111,5 @@ class Writer(threading.Thread):
 
 def close(connection: psycopg.Connection | None) -> None:
     if connection is not None:
-        try:
+        with contextlib.suppress(psycopg.Error):
             connection.close()
-        except psycopg.Error:
-            pass
-
-
-def median_and_worst(values: list[float]) -> dict[str, float]:
-    return {"median": round(statistics.median(values), 3), "worst": round(max(values), 3)}

@@ -26,6 +26,10 @@ int cpf_watch_directory(const char *directory);
 /// Whether an event of `cpf_watch_directory` says that events were lost.
 int cpf_watch_overflowed(unsigned int mask);
 
+/// Gives back the pages of all program code that is mapped: what only the start needed stays out, the rest comes back
+/// from the page cache when it is used. Returns how many mappings were given back.
+int cpf_release_program_text(void);
+
 /// Names the calling thread (at most 15 bytes are kept) and blocks the signals that the process handles,
 /// so that they do not interrupt its calls.
 void cpf_prepare_thread(const char *name);
