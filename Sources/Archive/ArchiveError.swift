@@ -27,7 +27,8 @@ package struct ArchiveError: Error, Hashable, Sendable, CustomStringConvertible 
     init(_ error: any Error) {
         switch error {
         case let error as ArchiveError: self = error
-        case let error as ObjectStoreError: self.init(error.kind == .invalidKey ? .refused : .unavailable, error.message)
+        case let error as ObjectStoreError:
+            self.init(error.kind == .invalidKey ? .refused : .unavailable, error.message)
         default: self.init(.unavailable, "\(error)")
         }
     }

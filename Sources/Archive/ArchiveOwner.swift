@@ -11,7 +11,8 @@ struct ArchiveOwner: Codable, Hashable {
     /// Throws unless the archive belongs to `system`; takes possession of one that belongs to nobody yet.
     /// - Parameter permission: asked before possession is taken.
     static func claim(
-        _ store: any ObjectStore, _ layout: ArchiveLayout, for system: SystemIdentifier, if permission: () throws -> Void
+        _ store: any ObjectStore, _ layout: ArchiveLayout, for system: SystemIdentifier,
+        if permission: () throws -> Void
     ) throws {
         if let owner = try read(store, layout) { return try owner.require(system, layout) }
         // An archive that Barman or CloudNativePG filled has no such object, but its backups tell.

@@ -1,5 +1,4 @@
 import ClusterModel
-import Glibc
 import Platform
 
 /// One `pgmahout-wal` at the other end: a line in, a line out.
@@ -41,7 +40,6 @@ final class ArchiverConnection {
 
     /// Never blocks: a line fits into the socket's buffer, and who does not take it has gone.
     func answer(_ reply: ArchiverReply) {
-        let line = Array(reply.line.utf8)
-        _ = send(socket.rawValue, line, line.count, Int32(MSG_NOSIGNAL))
+        do throws(SystemError) { try socket.write(reply.line.utf8) } catch { return }
     }
 }

@@ -8,7 +8,9 @@ import Postgres
 final class ArchiverJobs {
     enum Completion: Sendable {
         case pushed(slot: Int, WALFileName, Result<WALPush.Success, ArchiveError>)
-        case fetched(connection: Int, ArchiverReply)
+        case fetched(slot: Int, connection: Int, ArchiverReply)
+        /// nil: the data directory cannot tell yet whose it is.
+        case claimed(Result<SystemIdentifier?, ArchiveError>)
     }
 
     let completions: Mailbox<Completion>
@@ -17,9 +19,16 @@ final class ArchiverJobs {
     private let identity: ArchiveIdentity
     private let pushers: [WorkerThread]
     private let fetchers: [WorkerThread]
-    private var idle: [Int]
-    private var nextFetcher = 0
+    /// For what nobody waits for.
+    private let chores: WorkerThread
+    private var idlePushers: [Int]
+    /// Since when each fetcher has been at its present file; nil: idle.
+    private var busy: [Instant?]
+    private var fetches: [Int: WALFetch.Request] = [:]
 
+    private static let fetcherCount = 2
+    /// A fetch that takes longer may be stuck in an archive that hangs, and new ones would be as well.
+    private static let fetchPatience = Duration.seconds(2)
     /// Longer than any upload pauses.
     private static let abandonedAfter = Duration.seconds(86_400)
 
@@ -31,17 +40,34 @@ final class ArchiverJobs {
         identity = ArchiveIdentity(store: store, settings: settings)
         let count = max(2, settings.parallel)
         pushers = try (0..<count).map { try WorkerThread(name: "push-\($0)", capacity: 1) }
-        fetchers = try (0..<2).map { try WorkerThread(name: "fetch-\($0)") }
-        idle = Array(0..<count)
+        fetchers = try (0..<Self.fetcherCount).map { try WorkerThread(name: "fetch-\($0)", capacity: 1) }
+        chores = try WorkerThread(name: "chores", capacity: 2)
+        idlePushers = Array(0..<count)
+        busy = Array(repeating: nil, count: Self.fetcherCount)
         // Garbage is no reason to stop: if the archive does not answer, a push will say so.
-        fetchers[0].submit { try? store.removeAbandonedUploads(olderThan: Self.abandonedAfter) }
+        chores.submit { try? store.removeAbandonedUploads(olderThan: Self.abandonedAfter) }
     }
 
-    var hasIdlePusher: Bool { !idle.isEmpty }
+    // MARK: Pushing
+
+    var hasIdlePusher: Bool { !idlePushers.isEmpty }
+
+    /// Finds out whether the archive can be used, before the first segment is full: takes possession of a new one, so
+    /// that from now on an absence can be confirmed.
+    func claim() {
+        let (pushing, identity, completions) = (pushing, identity, completions)
+        chores.submit {
+            let result = Result { () throws(ArchiveError) -> SystemIdentifier? in
+                guard identity.known != nil else { return nil }
+                return try identity.require(permission: pushing.gate.check)
+            }
+            completions.post(.claimed(result))
+        }
+    }
 
     /// Only while there is an idle pusher.
     func push(_ name: WALFileName, from path: String, onlyIfMissing: Bool) {
-        guard let slot = idle.popLast() else { return }
+        guard let slot = idlePushers.popLast() else { return }
         let (pushing, identity, completions) = (pushing, identity, completions)
         pushers[slot].submit {
             let result = Result { () throws(ArchiveError) in
@@ -53,22 +79,40 @@ final class ArchiverJobs {
     }
 
     /// A pusher has finished.
-    func release(_ slot: Int) { idle.append(slot) }
+    func pushed(_ slot: Int) { idlePushers.append(slot) }
 
-    /// False when there are too many already.
-    func fetch(_ name: WALFileName, to path: String, for connection: Int) -> Bool {
-        nextFetcher = (nextFetcher + 1) % fetchers.count
+    // MARK: Fetching
+
+    /// False when the archive hangs, or too many ask at once: a promotion must not wait for it.
+    func fetch(_ name: WALFileName, to path: String, for connection: Int, at now: Instant) -> Bool {
+        let idle = busy.firstIndex { $0 == nil }
+        let recent = busy.firstIndex { $0.map { now < $0 + Self.fetchPatience } ?? false }
+        guard let slot = idle ?? recent else { return false }
+        let request = WALFetch.Request(name: name, path: path)
         let (fetching, identity, completions) = (fetching, identity, completions)
-        return fetchers[nextFetcher].submit {
+        let accepted = fetchers[slot].submit {
             let reply: ArchiverReply
             do throws(ArchiveError) {
-                reply = try fetching.fetch(name, to: path, of: identity.known) ? .done : .absent
+                reply = try fetching.fetch(request, of: identity.known) ? .done : .absent
             } catch {
                 reply = .failed(error)
             }
-            completions.post(.fetched(connection: connection, reply))
+            completions.post(.fetched(slot: slot, connection: connection, reply))
         }
+        guard accepted else { return false }
+        busy[slot] = now
+        fetches[connection] = request
+        return true
     }
 
-    func stop() { for thread in pushers + fetchers { thread.stop() } }
+    /// A fetcher has finished.
+    func fetched(_ slot: Int, for connection: Int) {
+        busy[slot] = nil
+        fetches[connection] = nil
+    }
+
+    /// Nobody waits for that file any more: it must not turn up where another one is expected.
+    func abandonFetch(for connection: Int) { fetches.removeValue(forKey: connection)?.abandon() }
+
+    func stop() { for thread in pushers + fetchers + [chores] { thread.stop() } }
 }

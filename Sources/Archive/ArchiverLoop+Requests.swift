@@ -16,8 +16,8 @@ extension ArchiverLoop {
             // There may be more that became ready with it.
             if schedule.waitingCount <= settings.parallel { scan() }
         case .fetch(let name, let path):
-            guard jobs.fetch(name, to: path, for: connection) else {
-                throw ArchiveError(.unavailable, "too many requests at once")
+            guard jobs.fetch(name, to: path, for: connection, at: BootClock.now()) else {
+                throw ArchiveError(.unavailable, "the archive does not answer")
             }
         }
     }
@@ -36,9 +36,12 @@ extension ArchiverLoop {
 
     func take(_ completion: ArchiverJobs.Completion) {
         switch completion {
-        case .fetched(let connection, let reply): answer(connection, reply)
+        case .fetched(let slot, let connection, let reply):
+            jobs.fetched(slot, for: connection)
+            answer(connection, reply)
+        case .claimed(let result): claimed(result)
         case .pushed(let slot, let name, let result):
-            jobs.release(slot)
+            jobs.pushed(slot)
             let now = BootClock.now()
             switch result {
             case .success(let success):
@@ -67,9 +70,14 @@ extension ArchiverLoop {
         // A file that PostgreSQL has taken away meanwhile needs no archiving any more.
         guard Files.exists(pathInDataDirectory(name)) || error.kind == .refused else { return }
         reporter.failed(name, error)
+        tell(error, file: name.description)
+    }
+
+    /// Once for each reason: an attempt every few seconds would fill the log.
+    func tell(_ error: ArchiveError, file: String?) {
         guard reportedFailure != error.message else { return }
         reportedFailure = error.message
-        report(ArchiverEvent(error.kind == .refused ? .error : .warning, error.message, file: name.description))
+        report(ArchiverEvent(error.kind == .refused ? .error : .warning, error.message, file: file))
     }
 
     private func pathInDataDirectory(_ name: WALFileName) -> String { settings.dataDirectory + "/pg_wal/\(name)" }

@@ -20,12 +20,15 @@ final class ArchiverLoop {
     private var control: ControlInput
     private var lastConnection = 0
     private var nextScan = Instant(nanoseconds: 0)
+    /// When to ask whether the archive is ours; nil: asked, or known.
+    private var nextClaim: Instant? = Instant(nanoseconds: 0)
     /// The timeline whose ancestors were looked through since the lease began.
     private var searched: TimelineID?
     /// The last failure in the log: the same is not told again at every attempt.
     var reportedFailure: String?
 
     private static let scanInterval = Duration.seconds(1)
+    private static let claimInterval = Duration.seconds(5)
     private static let mostConnections = 64
     private static let requestPatience = Duration.seconds(5)
     /// For pushes in flight at the end; PID 1 is gone, and a hung archive must not keep us.
@@ -60,7 +63,9 @@ final class ArchiverLoop {
         if let due = reporter.tell(at: now) { wake = min(wake, due) }
 
         let sockets = Dictionary(connections.map { ($0.value.socket.rawValue, $0.key) }) { first, _ in first }
-        let sources = [control.descriptor, listener.rawValue, jobs.completions.wakeDescriptor] + sockets.keys
+        // A negative one is never ready: whoever cannot be let in must not keep the loop awake.
+        let door = connections.count < Self.mostConnections ? listener.rawValue : -1
+        let sources = [control.descriptor, door, jobs.completions.wakeDescriptor] + sockets.keys
         for source in Poll.wait(sources, until: wake) {
             switch source {
             case control.descriptor: obey()
@@ -100,6 +105,7 @@ final class ArchiverLoop {
         case .pending: break
         case .gone:
             schedule.left(id)
+            jobs.abandonFetch(for: id)
             connections[id] = nil
         case .request(let line):
             do throws(ArchiveError) { try take(ArchiverRequest(line: line), from: id) } catch {
@@ -129,7 +135,29 @@ final class ArchiverLoop {
         if let failed = reporter.status.lastFailed, !files.ready.contains(where: { $0.description == failed }) {
             reporter.clearError()
         }
+        claim(now)
         lookForGaps(files)
+    }
+
+    /// Once a lease; an archive that refuses is asked again, so that the status tells of it while nothing is pushed.
+    private func claim(_ now: Instant) {
+        guard gate.isOpen else { return nextClaim = now }
+        guard let due = nextClaim, due <= now else { return }
+        nextClaim = nil
+        jobs.claim()
+    }
+
+    func claimed(_ result: Result<SystemIdentifier?, ArchiveError>) {
+        switch result {
+        case .success(.some):
+            if reporter.status.lastFailed == nil { reporter.clearError() }
+        case .success(.none): nextClaim = BootClock.now() + Self.claimInterval
+        case .failure(let error):
+            nextClaim = BootClock.now() + Self.claimInterval
+            guard error.kind != .noLease else { return }
+            reporter.status.lastError = error.message
+            tell(error, file: nil)
+        }
     }
 
     /// A new timeline, or a new lease: the primary before us may have died before it archived all that we have of it.

@@ -39,7 +39,8 @@ extension BackupInfo {
         put("timeline", timeline)
         put("version", serverVersion)
         put("xlog_segment_size", segmentSize)
-        for key in ["compression", "copy_stats", "deduplicated_size", "included_files", "mode"] where lines[key] == nil {
+        for key in ["compression", "copy_stats", "deduplicated_size", "included_files", "mode"] where lines[key] == nil
+        {
             lines[key] = "None"
         }
         return lines.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }.joined()

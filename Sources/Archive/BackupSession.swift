@@ -87,9 +87,6 @@ final class BackupSession {
         return Stop(lsn: lsn, label: label, time: time)
     }
 
-    /// Throws when the server has ended the session, and the backup with it.
-    func checkAlive() throws { _ = try query("SELECT 1") }
-
     private func query(_ sql: String, _ parameters: [String?] = [], time: Duration = answerTime) throws -> [[String?]] {
         do throws(SQLError) {
             return try connection.query(sql, parameters, deadline: BootClock.now() + time)

@@ -52,7 +52,8 @@ extension BaseBackup {
                 throw ArchiveError(
                     .unavailable,
                     "segment \(segment) of the backup did not reach the archive within "
-                        + "\(options.archiveWait.milliseconds / 1000) s: is archiving failing, or the server a standby?")
+                        + "\(options.archiveWait.milliseconds / 1000) s: is archiving failing, or the server a standby?"
+                )
             }
             usleep(200_000)
         }

@@ -105,7 +105,8 @@ package struct BaseBackup {
         let mine = try Files.canonicalPath(settings.dataDirectory)
         guard try Files.canonicalPath(server.dataDirectory) == mine else {
             throw ArchiveError(
-                .refused, "the server runs in '\(server.dataDirectory)', and '\(settings.dataDirectory)' was to be backed up")
+                .refused,
+                "the server runs in '\(server.dataDirectory)', and '\(settings.dataDirectory)' was to be backed up")
         }
         guard server.tablespaces.isEmpty else {
             throw ArchiveError(

@@ -16,6 +16,8 @@ final class LeaseGate: Sendable {
     var isOpen: Bool { now().nanoseconds < deadline.load(ordering: .acquiring) }
 
     func check() throws(ArchiveError) {
-        guard isOpen else { throw ArchiveError(.noLease, "this member holds no valid lease, and only the primary archives") }
+        guard isOpen else {
+            throw ArchiveError(.noLease, "this member holds no valid lease, and only the primary archives")
+        }
     }
 }

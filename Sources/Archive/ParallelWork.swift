@@ -74,7 +74,9 @@ final class ParallelWork {
     }
 
     private func collect() {
-        for case let error? in done.drain().map({ error in running -= 1; return error }) {
+        for case let error? in done.drain().map({ error in
+            running -= 1; return error
+        }) {
             if failure == nil || failure is CancelledError { failure = error }
         }
     }

@@ -28,7 +28,8 @@ final class RecoveryLog {
     func failure(_ status: ExitStatus, target: RecoveryTarget) -> RestoreError {
         let lines = tail()
         if lines.contains(where: { $0.contains("recovery ended before configured recovery target was reached") }) {
-            let last = lastTransaction.map { "its last transaction is of \($0)" } ?? "it has no transaction after the backup"
+            let last =
+                lastTransaction.map { "its last transaction is of \($0)" } ?? "it has no transaction after the backup"
             return RestoreError(
                 "the archive does not reach \(target): \(last); restore to that time, to an earlier one or to latest")
         }

@@ -69,7 +69,9 @@ package struct Restore {
     /// Restores; returns when the target can be started with `postgres -D`. Blocks the calling thread, which must live
     /// as long as the process.
     /// - Parameter progress: called on the calling thread, some times a second.
-    package static func run(_ plan: Plan, progress: (ArchiveProgress) -> Void = { _ in }) throws(RestoreError) -> Outcome {
+    package static func run(_ plan: Plan, progress: (ArchiveProgress) -> Void = { _ in }) throws(RestoreError)
+        -> Outcome
+    {
         do {
             return try Restore(plan).run(progress)
         } catch let error as RestoreError {

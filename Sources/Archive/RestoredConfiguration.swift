@@ -9,7 +9,8 @@ struct RestoredConfiguration {
 
     /// What is taken away, and what it is instead.
     private static let replaced: [(name: String, value: String)] = [
-        ("archive_mode", "off"), ("archive_command", "''"), ("archive_library", "''"), ("archive_cleanup_command", "''"),
+        ("archive_mode", "off"), ("archive_command", "''"), ("archive_library", "''"),
+        ("archive_cleanup_command", "''"),
         ("restore_command", "''"), ("recovery_end_command", "''"), ("primary_conninfo", "''"),
         ("primary_slot_name", "''"), ("synchronous_standby_names", "''"), ("cluster_name", "''"),
         ("listen_addresses", "'localhost'"), ("unix_socket_directories", "'/tmp'"),

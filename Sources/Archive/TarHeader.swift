@@ -50,7 +50,8 @@ struct TarHeader: Hashable, Sendable {
         }
         func octal(_ value: UInt64, digits: Int) -> [UInt8] {
             let text = String(value, radix: 8)
-            return Array(String(repeating: "0", count: max(0, digits - text.utf8.count)).utf8) + text.utf8.suffix(digits)
+            return Array(String(repeating: "0", count: max(0, digits - text.utf8.count)).utf8)
+                + text.utf8.suffix(digits)
         }
         put(Array(name.utf8.prefix(Self.longestName)), at: 0)
         put(octal(UInt64(mode & 0o7777), digits: 7), at: 100)

@@ -3,6 +3,7 @@ import Compression
 import Glibc
 import ObjectStorage
 import Platform
+import Synchronization
 
 /// Brings one WAL file back from the archive.
 struct WALFetch: Sendable {
@@ -13,15 +14,31 @@ struct WALFetch: Sendable {
     /// What Barman can write and we cannot read: such a file is there, so it must not count as absent.
     private static let unreadable = [".bz2", ".xz", ".snappy", ".zst", ".lz4"]
 
-    /// Delivers a file under its full name at `path`, or not at all. A `.partial` file is never given for the whole.
+    /// A file that somebody wants at a path; whoever has gone away meanwhile does not want it any more.
+    final class Request: Sendable {
+        let name: WALFileName
+        let path: String
+        private let abandoned = Atomic<Bool>(false)
+
+        init(name: WALFileName, path: String) {
+            self.name = name
+            self.path = path
+        }
+
+        func abandon() { abandoned.store(true, ordering: .releasing) }
+        var isAbandoned: Bool { abandoned.load(ordering: .acquiring) }
+    }
+
+    /// Delivers a file under its full name, or not at all. A `.partial` file is never given for the whole.
     /// - Parameter system: whose WAL it has to be; nil: any.
     /// - Returns: false for a confirmed absence.
-    func fetch(_ name: WALFileName, to path: String, of system: SystemIdentifier?) throws(ArchiveError) -> Bool {
+    func fetch(_ request: Request, of system: SystemIdentifier?) throws(ArchiveError) -> Bool {
+        let name = request.name
         do {
             for codec in Self.readable {
                 let key = layout.wal(name, suffix: codec.suffix)
                 guard let reader = try store.read(key) else { continue }
-                try deliver(reader, key, codec, name, to: path, of: system)
+                try deliver(reader, key, codec, request, of: system)
                 return true
             }
             for suffix in Self.unreadable where try store.head(layout.wal(name, suffix: suffix)) != nil {
@@ -36,18 +53,19 @@ struct WALFetch: Sendable {
     }
 
     private func deliver(
-        _ reader: any ObjectReader, _ key: ObjectKey, _ codec: any Codec, _ name: WALFileName, to path: String,
+        _ reader: any ObjectReader, _ key: ObjectKey, _ codec: any Codec, _ request: Request,
         of system: SystemIdentifier?
     ) throws {
-        // One recovery asks for one file at a time, so what a killed one left behind is overwritten by the next.
-        let temporary = path + ".fetching"
+        // PostgreSQL wants one file after the other at the same path, and an earlier request may still hang.
+        let temporary = Files.temporaryPath(for: request.path)
         do {
-            let file = try FileDescriptor(opening: temporary, O_WRONLY | O_CREAT | O_TRUNC)
+            let file = try FileDescriptor(opening: temporary, O_WRONLY | O_CREAT | O_EXCL)
             try Self.unpack(reader, key, codec, into: file)
             // Not synced: PostgreSQL does that itself with what it keeps.
             try file.close()
-            try check(WALSource(path: temporary), key, name, of: system)
-            guard rename(temporary, path) == 0 else { throw SystemError("rename", path: path) }
+            try check(WALSource(path: temporary), key, request.name, of: system)
+            guard !request.isAbandoned else { throw ArchiveError(.unavailable, "nobody waits for it any more") }
+            guard rename(temporary, request.path) == 0 else { throw SystemError("rename", path: request.path) }
         } catch {
             unlink(temporary)
             throw error
@@ -72,7 +90,8 @@ struct WALFetch: Sendable {
     }
 
     /// PostgreSQL would stop at a segment of the wrong size, and would replay one of another system's.
-    private func check(_ source: WALSource, _ key: ObjectKey, _ name: WALFileName, of system: SystemIdentifier?) throws {
+    private func check(_ source: WALSource, _ key: ObjectKey, _ name: WALFileName, of system: SystemIdentifier?) throws
+    {
         guard case .segment = name else { return }
         guard let header = WALPageHeader(try source.read(upTo: WALPageHeader.size)) else {
             throw ArchiveError(.refused, "'\(key)' in the archive is no WAL segment")

@@ -55,7 +55,8 @@ final class WALSource {
                 return "it is shorter than a WAL page header"
             }
             let size = UInt64(header.segmentSize)
-            guard size.nonzeroBitCount == 1, case let segment? = WALFileName("\(name)", segmentSize: size)?.segment else {
+            guard size.nonzeroBitCount == 1, case let segment? = WALFileName("\(name)", segmentSize: size)?.segment
+            else {
                 return "its header tells of segments of \(size) bytes"
             }
             return header.mismatch(with: segment, of: system, fileSize: identity.size)

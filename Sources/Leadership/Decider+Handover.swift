@@ -66,7 +66,10 @@ extension Decider {
     mutating func continueStoppedHandover(_ record: ClusterRecord, _ data: DataState) {
         guard var handover = memory.handover else { return }
         wake(at: now + .milliseconds(20))
-        guard data.cleanShutdown, now < handover.deadline else {
+        // It was asked every few milliseconds: who says nothing for this long is gone, and clients are waiting.
+        var isSilent = false
+        if case .confirming(let since) = handover.phase { isSilent = now >= since + settings.confirmationPatience }
+        guard data.cleanShutdown, now < handover.deadline, !isSilent else {
             // Way back: the lease is still ours and nobody else was allowed to write.
             memory.handover = nil
             finish(

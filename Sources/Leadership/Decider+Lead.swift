@@ -114,10 +114,12 @@ extension Decider {
     /// A primary that does not answer is of no use; but only a ready replica is better.
     private mutating func giveUpWhenUnresponsive(_ running: LocalState.Running) {
         let silent = now.since(running.provedAt)
-        guard silent > settings.unresponsiveBudget, operation == nil, memory.handover == nil else { return }
+        guard silent > settings.unresponsiveBudget else { return memory.givesUp = false }
+        guard operation == nil, memory.handover == nil else { return }
         decision.problem = "postgres has not answered for \(silent.milliseconds / 1000) s"
         guard bestCandidate() != nil else { return }
-        // Stopped first, released by handOverAfterCrash once it is down: never the other way round.
+        // Stopped first, released once it is down: never the other way round.
+        memory.givesUp = true
         operate(.stop(.fence))
     }
 
@@ -136,7 +138,7 @@ extension Decider {
 
     /// True when the lease is being given to a ready replica because restarting takes too long.
     private mutating func handOverAfterCrash(_ record: ClusterRecord) -> Bool {
-        guard let since = local.crashedSince, now.since(since) > settings.crashRestartBudget,
+        guard let since = local.crashedSince, memory.givesUp || now.since(since) > settings.crashRestartBudget,
             let best = bestCandidate()
         else { return false }
         release(to: best)

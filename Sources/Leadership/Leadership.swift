@@ -67,6 +67,7 @@ struct Decider {
         } else if decision.writableUntil != nil {
             lead()
         } else {
+            memory.givesUp = false
             standBy()
         }
     }

@@ -20,6 +20,8 @@ package struct LeadershipSettings: Hashable, Sendable {
     package var reportLifetime: Duration
     /// How long an election waits for the answers of members that may be alive.
     package var electionPatience: Duration
+    /// How long a stopped primary waits for the target of a switchover to confirm before it takes its place again.
+    package var confirmationPatience: Duration
     /// How many failed rewinds are followed by a fresh clone.
     package var rewindAttempts: Int
 
@@ -28,7 +30,8 @@ package struct LeadershipSettings: Hashable, Sendable {
         killWithin: Duration = .milliseconds(500), maximumLag: UInt64 = 16 << 20,
         crashRestartBudget: Duration = .seconds(10), unresponsiveBudget: Duration = .seconds(10),
         reportLifetime: Duration = .milliseconds(3500),
-        electionPatience: Duration = .milliseconds(300), rewindAttempts: Int = 2
+        electionPatience: Duration = .milliseconds(300), confirmationPatience: Duration = .seconds(5),
+        rewindAttempts: Int = 2
     ) {
         self.duration = duration
         self.renewEvery = renewEvery
@@ -39,6 +42,7 @@ package struct LeadershipSettings: Hashable, Sendable {
         self.unresponsiveBudget = unresponsiveBudget
         self.reportLifetime = reportLifetime
         self.electionPatience = electionPatience
+        self.confirmationPatience = confirmationPatience
         self.rewindAttempts = rewindAttempts
     }
 }

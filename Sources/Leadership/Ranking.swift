@@ -20,7 +20,9 @@ extension Decider {
         guard status.candidate else { return status.problem ?? status.readyReason }
         guard let flushed = status.flushed, status.timeline != nil else { return "its WAL position is not known" }
         guard status.timeline == (running?.timeline ?? data?.timeline) else { return "it is on another timeline" }
-        guard status.streaming || running == nil else { return "it does not stream" }
+        // From a server that hangs or is gone nobody can stream.
+        let serves = running.map { now.since($0.provedAt) <= settings.unresponsiveBudget } ?? false
+        guard status.streaming || !serves else { return "it does not stream" }
         let head = running?.flushed ?? record?.flushed ?? .zero
         let lag = head.bytes(since: flushed)
         guard lag <= settings.maximumLag else { return "it is \(lag) bytes behind, more than maximumLag" }

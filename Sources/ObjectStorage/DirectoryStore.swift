@@ -72,7 +72,9 @@ package final class DirectoryStore: ObjectStore {
             for name in try Files.list(incoming) {
                 var status = stat()
                 let path = incoming + "/" + name
-                guard stat(path, &status) == 0, Int64(status.st_mtim.tv_sec) < Int64(time(nil)) - seconds else { continue }
+                guard stat(path, &status) == 0, Int64(status.st_mtim.tv_sec) < Int64(time(nil)) - seconds else {
+                    continue
+                }
                 try Files.remove(path)
             }
         } catch { throw ObjectStoreError(error) }
@@ -111,7 +113,9 @@ package final class DirectoryStore: ObjectStore {
         }
     }
 
-    private func parent(of path: String) -> String { String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)) }
+    private func parent(of path: String) -> String {
+        String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex))
+    }
 }
 
 extension ObjectStoreError {

@@ -23,20 +23,19 @@ final class DirectoryUpload: ObjectUpload {
     func write(_ bytes: RawSpan) throws(ObjectStoreError) {
         do throws(SystemError) {
             guard file != nil else { throw SystemError("write to a finished upload of", path: target, code: EBADF) }
-            // Results carry the error out, because the closure cannot throw a typed one.
-            let result: Result<Void, SystemError> = bytes.withUnsafeBytes { buffer in
-                do throws(SystemError) { return .success(try file?.write(buffer) ?? ()) } catch { return .failure(error) }
-            }
-            try result.get()
+            try bytes.withUnsafeBytes { (buffer) throws(SystemError) in try file?.write(buffer) }
         } catch { throw failed(error) }
     }
 
     func commit(if permission: () throws -> Void) throws -> CreateOutcome {
-        do throws(SystemError) { try finish() } catch { throw failed(error) }
+        do throws(SystemError) {
+            try finish()
+            try store.makeDurable(directoryOf: key)
+        } catch { throw failed(error) }
+        // All that may take long has been done.
         try permission()
         defer { abort() }
         do throws(SystemError) {
-            try store.makeDurable(directoryOf: key)
             do throws(SystemError) { try Files.linkExclusively(temporary, to: target) } catch {
                 if error.isExists { return .exists }
                 throw error

@@ -12,8 +12,9 @@ enum {
 /// Returns the exit status once PID 1 has said goodbye or died.
 int run_guard(void);
 
-/// Replaces this process by `arguments[0]`, tied to the life of its parent, whose number is `parent` (decimal).
-/// Returns only on failure.
+/// Runs `arguments[0]`, tied to the life of this process' parent, whose number is `parent` (decimal): when that ends, the
+/// program is killed with all the children it has made. Death signals alone would not do: children do not inherit them.
+/// Returns the program's exit status; ends by the same signal when a signal ended it.
 int run_tied(const char *parent, char **arguments);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void complain(const char *what, const char *why) {
@@ -17,6 +18,29 @@ static void complain(const char *what, const char *why) {
     (void)!write(STDERR_FILENO, "\n", 1);
 }
 
+/// Ends as the program ended, so that whoever waits for this process learns how.
+static int end_as(int status) {
+    if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, WTERMSIG(status));
+    signal(WTERMSIG(status), SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &only, NULL);
+    raise(WTERMSIG(status));
+    return 128 + WTERMSIG(status);
+}
+
+/// Passes SIGTERM on, and kills the whole process group once the parent is gone.
+static int watch(pid_t program, pid_t parent, const sigset_t *awaited) {
+    for (;;) {
+        int received = sigwaitinfo(awaited, NULL);
+        if (getppid() != parent) kill(0, SIGKILL);
+        if (received == SIGTERM) kill(program, SIGTERM);
+        int status = 0;
+        if (waitpid(program, &status, WNOHANG) == program) return end_as(status);
+    }
+}
+
 int run_tied(const char *parent, char **arguments) {
     char *end = NULL;
     long expected = strtol(parent, &end, 10);
@@ -24,7 +48,14 @@ int run_tied(const char *parent, char **arguments) {
         complain(parent, "is no process number");
         return exit_usage;
     }
-    if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL) != 0) {
+    // A group of its own: the program's own children belong to it, and nobody else does.
+    if (getpgrp() != getpid()) (void)setpgid(0, 0);
+    sigset_t awaited, before;
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGTERM);
+    sigaddset(&awaited, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &awaited, &before);
+    if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM, 0UL, 0UL, 0UL) != 0) {
         complain("prctl", strerrordesc_np(errno));
         return exit_unavailable;
     }
@@ -33,7 +64,16 @@ int run_tied(const char *parent, char **arguments) {
         complain(arguments[0], "not started, its parent is gone");
         return exit_unavailable;
     }
+    pid_t program = fork();
+    if (program < 0) {
+        complain("fork", strerrordesc_np(errno));
+        return exit_unavailable;
+    }
+    if (program > 0) return watch(program, (pid_t)expected, &awaited);
+    // Also when this process is killed by itself.
+    (void)prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     execv(arguments[0], arguments);
     complain(arguments[0], strerrordesc_np(errno));
-    return exit_cannot_execute;
+    _exit(exit_cannot_execute);
 }

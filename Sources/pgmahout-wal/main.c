@@ -32,6 +32,8 @@ enum { DONE = 0, FAILED = 1, STOP_RECOVERY = 255 };
 enum verdict { VERDICT_OK, VERDICT_ABSENT, VERDICT_UNAVAILABLE };
 
 static const int64_t default_timeout_ms = 60000;
+/* For a standby, which can stream instead: an archive that hangs must not hold up its promotion. */
+static const int64_t standby_timeout_ms = 5000;
 /* How long the archiver may be away: it is restarted within this time. A push that waits longer would hold up a
  * shutdown, and a fetch a promotion. */
 static const int64_t connect_patience_ms = 2000;
@@ -42,6 +44,7 @@ struct request {
     const char *socket;
     const char *name;
     const char *path;
+    /* 0: the default. */
     int64_t timeout_ms;
 };
 
@@ -190,7 +193,7 @@ static enum verdict ask(const struct request *request, const char *line, int64_t
 
 static int push(const struct request *request, const char *line, int64_t start) {
     char reason[1024];
-    int64_t deadline = start + request->timeout_ms;
+    int64_t deadline = start + (request->timeout_ms ? request->timeout_ms : default_timeout_ms);
     if (ask(request, line, start + connect_patience_ms, deadline, reason, sizeof reason) == VERDICT_OK) return DONE;
     complain(request, "not archived", reason);
     return FAILED;
@@ -198,9 +201,10 @@ static int push(const struct request *request, const char *line, int64_t start) 
 
 static int fetch(const struct request *request, const char *line, int64_t start) {
     char reason[1024];
-    int64_t deadline = start + request->timeout_ms;
     /* PostgreSQL runs restore_command in its data directory; with both files it is a standby. */
     int to_target = access("recovery.signal", F_OK) == 0 && access("standby.signal", F_OK) != 0;
+    int64_t usual = to_target ? default_timeout_ms : standby_timeout_ms;
+    int64_t deadline = start + (request->timeout_ms ? request->timeout_ms : usual);
     for (int64_t wait = 100;; wait = wait * 2 > longest_pause_ms ? longest_pause_ms : wait * 2) {
         int64_t patience = to_target ? deadline : now_ms() + connect_patience_ms;
         switch (ask(request, line, patience, deadline, reason, sizeof reason)) {
@@ -230,7 +234,7 @@ static int usage(int push) {
 }
 
 int main(int argc, char **argv) {
-    struct request request = {.timeout_ms = default_timeout_ms};
+    struct request request = {.timeout_ms = 0};
     const char *operands[2] = {NULL, NULL};
     int count = 0;
     if (argc < 2) return usage(1);

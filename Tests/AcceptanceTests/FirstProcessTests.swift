@@ -26,7 +26,7 @@ extension Acceptance {
 
                 // Each leaves a child that ends after it.
                 for _ in 0..<50 {
-                    try member.query("COPY (SELECT 1) TO PROGRAM '(sleep 0.2; exit 3) & exit 0'")
+                    try member.query("COPY (SELECT 1) TO PROGRAM 'cat > /dev/null; (sleep 0.2; exit 3) & exit 0'")
                 }
                 try await eventually("all orphans are reaped", within: .seconds(15)) {
                     (member.metric("pgmahout_orphans_reaped_total") ?? 0) >= 50

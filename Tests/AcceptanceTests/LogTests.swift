@@ -14,7 +14,12 @@ extension Acceptance {
             let logger: String
             let msg: String
             let member: String
-            let state_code: String?
+            let code: String?
+
+        enum CodingKeys: String, CodingKey {
+            case ts, level, logger, msg, member
+            case code = "state_code"
+        }
         }
 
         @Test("of PID 1, its programs and postgres are one JSON object a line, through a life with a crash")
@@ -47,7 +52,7 @@ extension Acceptance {
                             continue
                         }
                         seen.insert("\(line.logger) \(line.level)")
-                        if let code = line.state_code { codes.insert(code) }
+                        if let code = line.code { codes.insert(code) }
                         if line.logger != "guard" { #expect(line.member == member.name.rawValue) }
                     }
                     #expect(seen.contains("pgmahout notice"), "\(seen)")

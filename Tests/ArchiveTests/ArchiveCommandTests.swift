@@ -19,7 +19,8 @@ struct ArchiveCommandTests {
         #expect(try primary.isArchived(name))
         let target = primary.directory.file("fetched")
         let fetching = WALFetch(store: primary.store, layout: primary.layout)
-        #expect(try fetching.fetch(try #require(WALFileName(name)), to: target, of: nil))
+        let request = WALFetch.Request(name: try #require(WALFileName(name)), path: target)
+        #expect(try fetching.fetch(request, of: nil))
         #expect(try Files.read(target) == Files.read("\(primary.server.dataDirectory)/pg_wal/\(name)"))
         #expect(try primary.server.value("SELECT failed_count FROM pg_stat_archiver") == "0")
         try await primary.stop()
@@ -69,12 +70,11 @@ struct ArchiveCommandTests {
         _ = try standby.server.query("SELECT pg_promote()")
         let next = try standby.switchSegment()
         try await eventually("the gap is filled", within: .seconds(20)) {
-            try names.allSatisfy(standby.isArchived) && standby.isArchived("00000002.history") && standby.isArchived(next)
+            try names.allSatisfy(standby.isArchived) && standby.isArchived("00000002.history")
+                && standby.isArchived(next)
         }
         // The unfinished end of the old timeline is no whole segment.
         let last = try #require(WALSegment(names[1])?.next)
-        print(names, next, try standby.store.listAll("", recursive: true).objects.map(\.key.text), try Files.list(standby.server.dataDirectory + "/pg_wal/archive_status"), (try? Files.readText(standby.server.dataDirectory + "/pg_wal/00000002.history")) ?? "")
-        print((try? Files.readText(standby.server.logFile))?.split(separator: "\n").suffix(30).joined(separator: "\n") ?? "", standby.archiver.messages)
         #expect(try !standby.isArchived("\(last)"))
         try await eventually("its unfinished end is kept as such") { try standby.isArchived("\(last).partial") }
         try await standby.stop()

@@ -23,10 +23,12 @@ struct ArchiveLayoutTests {
 
     @Test("parts of a backup are named as Barman reads them, and read back")
     func parts() {
-        #expect(layout.dataPart(0, of: "20260102T030405", suffix: ".gz").text == "demo/base/20260102T030405/data.tar.gz")
+        #expect(
+            layout.dataPart(0, of: "20260102T030405", suffix: ".gz").text == "demo/base/20260102T030405/data.tar.gz")
         #expect(layout.dataPart(12, of: "x", suffix: ".gz").text == "demo/base/x/data_0012.tar.gz")
         let known: [(String, Int, String)] = [
-            ("data.tar.gz", 0, ".gz"), ("data.tar", 0, ""), ("data_0001.tar.gz", 1, ".gz"), ("data_0010.tar.bz2", 10, ".bz2"),
+            ("data.tar.gz", 0, ".gz"), ("data.tar", 0, ""), ("data_0001.tar.gz", 1, ".gz"),
+            ("data_0010.tar.bz2", 10, ".bz2"),
         ]
         for (name, number, suffix) in known {
             #expect(ArchiveLayout.dataPart(name)?.number == number)

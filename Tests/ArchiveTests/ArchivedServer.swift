@@ -67,7 +67,7 @@ final class ArchivedServer: Sendable {
     func switchSegment() throws -> String {
         // At the very start of a segment the server would name the one before, and not switch at all.
         _ = try server.query("SELECT pg_logical_emit_message(false, 'test', 'x')")
-        let name = try server.value("SELECT pg_walfile_name(pg_current_wal_lsn())") ?? ""
+        let name = try server.value("SELECT pg_walfile_name(pg_current_wal_insert_lsn())") ?? ""
         _ = try server.query("SELECT pg_switch_wal()")
         return name
     }

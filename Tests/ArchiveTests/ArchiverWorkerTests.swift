@@ -122,6 +122,18 @@ struct ArchiverWorkerTests {
         #expect(archiver.messages.contains { $0.contains("works again") })
     }
 
+    @Test("an archive that cannot be used is told of before there is anything to push")
+    func earlyNews() async throws {
+        let archiver = try await start(archive: directory.file("later"))
+        try archiver.lease()
+        try await eventually("the status tells") { try archiver.latest().lastError?.contains("is missing") == true }
+        #expect(try archiver.latest().failedCount == 0)
+        _ = try directory.directory("later")
+        try await eventually("the trouble is over", within: .seconds(15)) { try archiver.latest().lastError == nil }
+        #expect(Files.exists(directory.file("later/demo/pgmahout/owner.json")))
+        #expect(try await archiver.stop() == 0)
+    }
+
     @Test("a full archive loses nothing, and goes on once there is room", .enabled(if: getuid() == 0))
     func full() async throws {
         let small = try await SmallFileSystem(at: directory.directory("small"), size: "200k")
@@ -138,7 +150,7 @@ struct ArchiverWorkerTests {
             let target = directory.file("fetched")
             #expect(
                 try WALFetch(store: store, layout: ArchiveLayout(server: "demo"))
-                    .fetch(.segment(segment), to: target, of: SegmentFile.system))
+                    .fetch(WALFetch.Request(name: .segment(segment), path: target), of: SegmentFile.system))
             #expect(try Files.read(target) == Files.read(wal.file("\(segment)")))
         }
         #expect(try Files.list(small.path + "/.incoming").isEmpty)
@@ -195,7 +207,10 @@ struct ArchiverWorkerTests {
         try wal.add("\(segment)", SegmentFile.content(segment))
         let (exit, text) = try await WALClient.push(archiver, "\(segment)")
         #expect(exit == .exited(0), "\(text)")
-        #expect(try await eventualValue("they are let go", within: .seconds(15)) { silent.allSatisfy(\.isClosed) ? true : nil })
+        #expect(
+            try await eventualValue("they are let go", within: .seconds(15)) {
+                silent.allSatisfy(\.isClosed) ? true : nil
+            })
         #expect(senseless.isClosed)
         #expect(try await archiver.stop() == 0)
     }

@@ -62,10 +62,12 @@ struct BackupInfoTests {
 
     @Test("spaces around the sign, comments and blank lines make no difference")
     func tolerance() throws {
-        let spaced = "# written by hand\n\n" + Self.sample.split(separator: "\n").map { line in
-            let equals = line.firstIndex(of: "=") ?? line.endIndex
-            return line[..<equals] + " = " + line.dropFirst(line[..<equals].count + 1)
-        }.joined(separator: "\n")
+        let spaced =
+            "# written by hand\n\n"
+            + Self.sample.split(separator: "\n").map { line in
+                let equals = line.firstIndex(of: "=") ?? line.endIndex
+                return line[..<equals] + " = " + line.dropFirst(line[..<equals].count + 1)
+            }.joined(separator: "\n")
         #expect(try BackupInfo(id: "20261121T000819", text: spaced).text == Self.sample)
     }
 
@@ -94,9 +96,11 @@ struct BackupInfoTests {
         "a file that cannot be right is refused, and says which key",
         arguments: [
             ("status=DONE", "status=FINE", "status"), ("timeline=1", "timeline=one", "timeline"),
-            ("end_xlog=0/2000100", "end_xlog=later", "end_xlog"), ("systemid=7710409807607249731", "systemid=x", "systemid"),
+            ("end_xlog=0/2000100", "end_xlog=later", "end_xlog"),
+            ("systemid=7710409807607249731", "systemid=x", "systemid"),
             ("xlog_segment_size=16777216", "xlog_segment_size=5", "xlog_segment_size"),
-            ("tablespaces=[('ts1', 16384, '/path/ts')]", "tablespaces=[1]", "tablespaces"), ("status=DONE\n", "", "status"),
+            ("tablespaces=[('ts1', 16384, '/path/ts')]", "tablespaces=[1]", "tablespaces"),
+            ("status=DONE\n", "", "status"),
         ])
     func damaged(from: String, to: String, key: String) {
         let text = Self.sample.replacing(from, with: to)

@@ -39,7 +39,9 @@ struct BackupRestoreTests {
         let connection = try await eventualValue("the restored server answers", within: .seconds(20)) {
             try? SQLConnection.open(info, deadline: BootClock.now() + .seconds(2))
         }
-        let answers = try sql.map { try connection.query($0, deadline: BootClock.now() + .seconds(10)).first?.first ?? nil }
+        let answers = try sql.map {
+            try connection.query($0, deadline: BootClock.now() + .seconds(10)).first?.first ?? nil
+        }
         connection.close()
         server.kill(SIGINT)
         #expect(try await server.exit() == .exited(0))
@@ -52,7 +54,8 @@ struct BackupRestoreTests {
     func restores() async throws {
         let primary = try await ArchivedServer.primary()
         try primary.archiver.lease()
-        _ = try primary.server.query("CREATE TABLE t AS SELECT n, md5(n::text) AS x FROM generate_series(1, 20000) AS n")
+        _ = try primary.server.query(
+            "CREATE TABLE t AS SELECT n, md5(n::text) AS x FROM generate_series(1, 20000) AS n")
         _ = try primary.server.query("CREATE UNLOGGED TABLE u AS SELECT 1 AS n")
         let backup = try primary.backup()
         #expect(backup.isComplete)

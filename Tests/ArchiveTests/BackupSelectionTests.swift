@@ -6,7 +6,8 @@ import Testing
 @testable import Archive
 
 struct BackupSelectionTests {
-    private func verdict(_ path: String, directory: Bool = false, siblings: Set<String> = []) -> BackupSelection.Verdict {
+    private func verdict(_ path: String, directory: Bool = false, siblings: Set<String> = []) -> BackupSelection.Verdict
+    {
         BackupSelection.verdict(path, isDirectory: directory, siblings: siblings)
     }
 
@@ -22,12 +23,15 @@ struct BackupSelectionTests {
     @Test(
         "data, configuration and look-alikes are copied",
         arguments: [
-            "PG_VERSION", "postgresql.conf", "postgresql.auto.conf", "base/5/16384", "base/5/16384_vm", "base/5/16384.1",
+            "PG_VERSION", "postgresql.conf", "postgresql.auto.conf", "base/5/16384", "base/5/16384_vm",
+            "base/5/16384.1",
             "global/pg_filenode.map", "pg_xact/0000", "base/5/t_16384", "base/5/t3", "base/standby.signal", "t3_16384",
         ])
     func included(path: String) { #expect(verdict(path) == .include) }
 
-    @Test("what the server fills anew is copied as an empty directory", arguments: ["pg_wal", "pg_replslot", "pg_stat_tmp", "log"])
+    @Test(
+        "what the server fills anew is copied as an empty directory",
+        arguments: ["pg_wal", "pg_replslot", "pg_stat_tmp", "log"])
     func emptied(path: String) {
         #expect(verdict(path, directory: true) == .emptyDirectory)
         #expect(verdict("base/" + path, directory: true) == .include)

@@ -135,7 +135,8 @@ struct PushScheduleTests {
 
     @Test("after a promotion only complete WAL of the timelines before counts as a gap")
     func archivable() throws {
-        let history = try #require(TimelineHistory(timeline: TimelineID(2), content: "1\t0/3000060\tno recovery target\n"))
+        let history = try #require(
+            TimelineHistory(timeline: TimelineID(2), content: "1\t0/3000060\tno recovery target\n"))
         let files = ArchiveStatusFiles([
             "000000010000000000000001.done", "000000010000000000000002.done", "000000010000000000000003.done",
             "000000010000000000000003.partial.ready", "000000020000000000000003.done", "00000002.history.done",

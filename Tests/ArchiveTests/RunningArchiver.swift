@@ -79,7 +79,9 @@ final class RunningArchiver: Sendable {
 
 /// `pgmahout-wal`, as PostgreSQL runs it.
 enum WALClient {
-    static func push(_ archiver: RunningArchiver, _ name: String, timeout: Int = 20) async throws -> (Platform.ExitStatus, String) {
+    static func push(_ archiver: RunningArchiver, _ name: String, timeout: Int = 20) async throws -> (
+        Platform.ExitStatus, String
+    ) {
         try await run(
             ["push", "--socket", archiver.settings.socketPath, "--timeout", "\(timeout)", "pg_wal/\(name)", name],
             in: archiver.settings.dataDirectory)

@@ -17,7 +17,9 @@ enum SegmentFile {
         noise: Bool = false
     ) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Int(segment.size))
-        for index in stride(from: 4096, to: bytes.count, by: 7) { bytes[index] = fill &+ UInt8(truncatingIfNeeded: index >> 9) }
+        for index in stride(from: 4096, to: bytes.count, by: 7) {
+            bytes[index] = fill &+ UInt8(truncatingIfNeeded: index >> 9)
+        }
         if noise { for index in 8192..<(128 << 10) { bytes[index] = .random(in: .min ... .max) } }
         func put(_ value: some FixedWidthInteger, at offset: Int) {
             for index in 0..<value.bitWidth / 8 {

@@ -47,7 +47,8 @@ struct TarTests {
         let large = (0..<5000).map { UInt8(truncatingIfNeeded: $0) }
         let entries: [(TarHeader, [UInt8])] = [
             (header(".", kind: .directory), []), (header("base", kind: .directory), []), (header("empty"), []),
-            (header("base/1", size: 5000), large), (header(long, size: 3), [1, 2, 3]), (header("end", size: 512), Array(large[..<512])),
+            (header("base/1", size: 5000), large), (header(long, size: 3), [1, 2, 3]),
+            (header("end", size: 512), Array(large[..<512])),
         ]
         let found = try read(try archive(entries), pieces: pieces)
         #expect(found.map(\.content) == entries.map(\.1))
@@ -87,7 +88,8 @@ struct TarTests {
                 for m in archive:
                     print(m.name, m.isdir(), m.size, m.isfile() and archive.extractfile(m).read().decode())
             """
-        let (status, text) = try await TestChildren.output(of: Command("/usr/bin/env", ["python3", "-c", script, path]))
+        let (status, text) = try await TestChildren.output(
+            of: Command("/usr/bin/env", ["python3", "-c", script, path]))
         #expect(status.isSuccess)
         #expect(text == "base True 0 False\n\(long) False 3 ABC\n")
     }
@@ -111,7 +113,9 @@ struct TarTests {
         #expect(found.map(\.content) == [Array("hello".utf8), Array("hello".utf8)])
     }
 
-    @Test("names that lead out of the directory are refused", arguments: ["../x", "/etc/passwd", "base/../../x", "a\u{0}b"])
+    @Test(
+        "names that lead out of the directory are refused",
+        arguments: ["../x", "/etc/passwd", "base/../../x", "a\u{0}b"])
     func escapes(name: String) {
         #expect(throws: TarError.self) { try header(name).relativePath() }
     }

@@ -29,13 +29,14 @@ struct WALPushTests {
     @discardableResult
     private func push(_ name: String, _ content: [UInt8]) throws -> WALPush.Success {
         try wal.add(name, content)
-        return try pushing.push(try #require(WALFileName(ofAnySize: name)), from: wal.file(name), of: SegmentFile.system)
+        return try pushing.push(
+            try #require(WALFileName(ofAnySize: name)), from: wal.file(name), of: SegmentFile.system)
     }
 
     private func fetch(_ name: String) throws -> [UInt8]? {
         let target = directory.file("fetched")
         let name = try #require(WALFileName(ofAnySize: name))
-        guard try fetching.fetch(name, to: target, of: SegmentFile.system) else { return nil }
+        guard try fetching.fetch(WALFetch.Request(name: name, path: target), of: SegmentFile.system) else { return nil }
         return try Files.read(target)
     }
 
@@ -97,7 +98,10 @@ struct WALPushTests {
         let segment = SegmentFile.segment(5)
         let content = SegmentFile.content(segment)
         let wrong: [(name: String, content: [UInt8], word: String)] = [
-            ("\(segment)", SegmentFile.content(segment, system: SystemIdentifier(rawValue: 42)), "belongs to the system 42"),
+            (
+                "\(segment)", SegmentFile.content(segment, system: SystemIdentifier(rawValue: 42)),
+                "belongs to the system 42"
+            ),
             ("\(segment)", SegmentFile.content(SegmentFile.segment(6)), "begins at"),
             ("\(segment)", SegmentFile.content(SegmentFile.segment(5, timeline: 3)), "timeline 3"),
             ("\(segment)", SegmentFile.content(segment, magic: 0x1234), "WAL page header"),
@@ -174,7 +178,18 @@ struct WALPushTests {
         #expect(try fetch("00000002.history") == nil)
         #expect(!Files.exists(directory.file("fetched")))
         let missing = WALFetch(store: DirectoryStore(root: directory.file("missing")), layout: layout)
-        #expect { try missing.fetch(.segment(segment), to: directory.file("x"), of: nil) } throws: { unavailable($0) }
+        #expect { try missing.fetch(WALFetch.Request(name: .segment(segment), path: directory.file("x")), of: nil) } throws: { unavailable($0) }
+    }
+
+    @Test("a file that nobody waits for any more does not turn up")
+    func abandoned() throws {
+        let segment = SegmentFile.segment(5)
+        try push("\(segment)", SegmentFile.content(segment))
+        let request = WALFetch.Request(name: .segment(segment), path: directory.file("fetched"))
+        request.abandon()
+        let unavailable = kind(.unavailable)
+        #expect { try fetching.fetch(request, of: nil) } throws: { unavailable($0) }
+        #expect(try Files.list(directory.path).allSatisfy { !$0.hasPrefix("fetched") })
     }
 
     @Test("a .partial file is never served for the whole, and what only Barman can read is not absent")
@@ -200,7 +215,9 @@ struct WALPushTests {
         try push("00000002.history", Array("1\t0/1\tx\n".utf8))
         try put(content)
         #expect(try fetch("\(segment)") == content)
-        for wrong in [Array(content.dropLast(1)), SegmentFile.content(segment, system: SystemIdentifier(rawValue: 42)), [1]] {
+        for wrong in [
+            Array(content.dropLast(1)), SegmentFile.content(segment, system: SystemIdentifier(rawValue: 42)), [1],
+        ] {
             try put(wrong)
             try Files.remove(directory.file("fetched"))
             let refused = kind(.refused)

@@ -3,7 +3,9 @@ import Glibc
 import Testing
 
 struct GzipCodecTests {
-    private func encode(_ input: [UInt8], with codec: any Codec, pieces: Int = 1000, chunks: Bool = false) throws -> [UInt8] {
+    private func encode(_ input: [UInt8], with codec: any Codec, pieces: Int = 1000, chunks: Bool = false) throws
+        -> [UInt8]
+    {
         let encoder = try codec.makeEncoder()
         var output: [UInt8] = []
         let sink: (RawSpan) -> Void = { piece in piece.withUnsafeBytes { output.append(contentsOf: $0) } }
@@ -44,7 +46,9 @@ struct GzipCodecTests {
         }
     }
 
-    @Test("what was compressed comes back, whatever its size and the size of the pieces", arguments: [0, 1, 1000, 300_000])
+    @Test(
+        "what was compressed comes back, whatever its size and the size of the pieces",
+        arguments: [0, 1, 1000, 300_000])
     func roundTrip(count: Int) throws {
         let input = sample(count)
         for codec: any Codec in [GzipCodec(), GzipCodec(level: 6), IdentityCodec()] {

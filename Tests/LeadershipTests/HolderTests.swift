@@ -105,7 +105,14 @@ struct HolderTests {
         var scenario = Scenario.primary()
         scenario.pass(.seconds(11))
         scenario.observation.store.held?.sentAt = scenario.now
+        // Nobody can stream from a server that hangs.
+        scenario.observation.peers["pg-2"]?.status.streaming = false
+        scenario.observation.peers["pg-3"]?.status.streaming = false
         #expect(scenario.decide().operations == [.stop(.fence)])
+        scenario.observation.local.process = .stopped
+        scenario.observation.local.mayWrite = false
+        scenario.observation.local.crashedSince = scenario.now
+        #expect(scenario.decide().write?.record.successor == "pg-2")
 
         var alone = Scenario.primary()
         alone.observation.peers = [:]

@@ -54,7 +54,7 @@ struct SwitchoverTests {
         var scenario = requested()
         stopped(&scenario)
         _ = scenario.decide()
-        scenario.pass(.seconds(31))
+        scenario.pass(.seconds(5))
         scenario.observation.store.held?.sentAt = scenario.now
         let decision = scenario.decide()
         #expect(decision.operations == [.start(.primary)])

@@ -8,21 +8,40 @@ import Testing
 
     init() throws { program = try BuiltProduct.path("pgmahout-guard") }
 
-    @Test("a tied program dies with its parent")
+    @Test("a tied program dies with its parent, and so do the children that it has made")
     func diesWithParent() async throws {
         let directory = try TemporaryDirectory()
         let output = try FileDescriptor(opening: directory.file("pid"), O_WRONLY | O_CREAT)
-        var command = Command("/bin/sh", ["-c", "'\(program)' --tie $$ /bin/sleep 1000 & echo $!; wait"])
+        let script = "/bin/sleep 1000 & echo $PPID $$ $!; wait"
+        var command = Command("/bin/sh", ["-c", "'\(program)' --tie $$ /bin/sh -c '\(script)'; true"])
         command.output = .descriptor(output.rawValue)
         let parent = try TestChild(command)
-        let worker = try await eventualValue("the worker runs") {
-            ProcessID(try Files.readText(directory.file("pid")).split(separator: "\n").first ?? "").flatMap {
-                Processes.executable(of: $0)?.hasSuffix("/sleep") == true ? $0 : nil
-            }
+        let family = try await eventualValue("the worker runs") {
+            let text = try Files.readText(directory.file("pid"))
+            return text.hasSuffix("\n") ? text.split(whereSeparator: \.isWhitespace).compactMap { ProcessID($0) } : nil
         }
-        // Of the parent alone, not of its group, which the worker is in.
+        try #require(family.count == 3 && family.allSatisfy { Processes.exists($0) })
         #expect(parent.kill(SIGKILL))
-        try await eventually("the worker is gone") { !Processes.exists(worker) }
+        try await eventually("all of them are gone") { family.allSatisfy { !Processes.exists($0) } }
+    }
+
+    @Test("a tied program that is killed looks like it")
+    func killed() async throws {
+        let command = Command("/bin/sh", ["-c", "kill -USR1 $$"]).tied(by: program)
+        #expect(try await TestChildren.run(command) == .signalled(SIGUSR1))
+    }
+
+    @Test("SIGTERM reaches a tied program")
+    func terminated() async throws {
+        let directory = try TemporaryDirectory()
+        let output = try FileDescriptor(opening: directory.file("said"), O_WRONLY | O_CREAT)
+        var command = Command("/bin/sh", ["-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done"])
+            .tied(by: program)
+        command.output = .descriptor(output.rawValue)
+        let child = try TestChild(command)
+        try await eventually("it runs") { try !Files.read(directory.file("said")).isEmpty }
+        child.kill(SIGTERM)
+        #expect(try await child.exit() == .exited(5))
     }
 
     @Test("a tied program runs with its arguments and streams as if it were not tied")

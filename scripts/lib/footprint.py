@@ -3,12 +3,12 @@ for every WAL segment. 1 MB is 1024 kB of /proc/PID/status here, as in ps and to
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import statistics
 import sys
 import tempfile
-import itertools
 import threading
 import time
 

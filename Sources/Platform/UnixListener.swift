@@ -1,13 +1,12 @@
 import Glibc
-import Platform
 
 /// A stream socket in the file system; only this user gets in.
-struct UnixListener: ~Copyable {
+package struct UnixListener: ~Copyable, Sendable {
     private let socket: FileDescriptor
 
     /// Takes the path over: what a dead process left there is removed.
     /// - Parameter path: 107 bytes at most.
-    init(path: String, backlog: Int32 = 64) throws(SystemError) {
+    package init(path: String, backlog: Int32 = 64) throws(SystemError) {
         socket = try Self.listen(at: path, backlog: backlog)
     }
 
@@ -44,10 +43,11 @@ struct UnixListener: ~Copyable {
         return address
     }
 
-    var rawValue: Int32 { socket.rawValue }
+    /// Readable while somebody waits to be let in.
+    package var rawValue: Int32 { socket.rawValue }
 
-    /// Somebody who waits to be let in, as a descriptor that does not block; nil when there is nobody.
-    func accept() -> FileDescriptor? {
+    /// Lets somebody in, on a descriptor that does not block; nil when nobody waits.
+    package func accept() -> FileDescriptor? {
         let descriptor = Glibc.accept(socket.rawValue, nil, nil)
         guard descriptor >= 0 else { return nil }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
