@@ -95,7 +95,7 @@ let package = Package(
             swiftSettings: strict),
         tests("ClusterModelTests", ["ClusterModel"]),
         tests("LeadershipTests", ["Leadership", "ClusterModel"]),
-        tests("SimulationTests", ["Leadership", "ClusterModel"], settings: simulated),
+        tests("SimulationTests", ["Leadership", "ClusterModel", "TestSupport"], settings: simulated),
         tests("PlatformTests", ["Platform", "ClusterModel", "TestSupport"]),
         tests("LogsTests", ["Logs", "ClusterModel", "Platform", "Postgres", "TestSupport", logging]),
         tests("ConfigurationTests", ["Configuration", "ClusterModel", "TestSupport"]),
@@ -103,8 +103,13 @@ let package = Package(
         tests("LeaseStoresTests", ["LeaseStores", "ClusterModel", "Platform", "TestSupport"]),
         tests("PostgresTests", ["Postgres", "ClusterModel", "Platform", "TestSupport"]),
         tests("CompressionTests", ["Compression", "TestSupport"]),
-        tests("ObjectStorageTests", ["ObjectStorage", "TestSupport"]),
-        tests("ArchiveTests", ["Archive", "ClusterModel", "ObjectStorage", "Compression", "Postgres", "TestSupport"]),
+        tests("ObjectStorageTests", ["ObjectStorage", "Platform", "TestSupport"]),
+        tests(
+            "ArchiveTests",
+            [
+                "Archive", "ClusterModel", "Platform", "ObjectStorage", "Compression", "Postgres", "TestSupport",
+                "pgmahout", "pgmahout-guard", "pgmahout-wal",
+            ]),
         tests("MetricsTests", ["Metrics"]),
         tests(
             "ManagementTests",

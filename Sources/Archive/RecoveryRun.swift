@@ -53,6 +53,7 @@ struct RecoveryRun {
         let log = try RecoveryLog(path: runtime.path + "/postgres.log")
         let registry = ChildRegistry()
         let end = ExitWaiter()
+        let canonical = try Files.canonicalPath(directory)
         let process = try registry.spawn(command(directory, runtime, log)) { _, status in end.set(status) }
         do {
             while try !isRecovered(directory) {
@@ -62,7 +63,8 @@ struct RecoveryRun {
                 progress(ArchiveProgress(phase: "recovering"))
             }
             progress(ArchiveProgress(phase: "stopping"))
-            _ = registry.signal(process, SIGINT)
+            // Smart is fast where nobody can connect, and the one signal that a tied program gets passed on.
+            registry.signal(process, SIGTERM)
             guard let status = end.wait(registry, until: BootClock.now() + Self.stopTime) else {
                 throw RestoreError("the restored server does not shut down")
             }
@@ -70,11 +72,8 @@ struct RecoveryRun {
             return log.lastTransaction
         } catch {
             if end.status == nil {
-                _ = registry.signal(process, SIGQUIT)
-                if end.wait(registry, until: BootClock.now() + .seconds(5)) == nil {
-                    _ = Processes.killPostgres(postmaster: process, dataDirectory: directory)
-                    _ = end.wait(registry, until: BootClock.now() + .seconds(5))
-                }
+                _ = Processes.killPostgres(postmaster: process, dataDirectory: canonical)
+                _ = end.wait(registry, until: BootClock.now() + .seconds(5))
             }
             throw error
         }

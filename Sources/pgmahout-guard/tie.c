@@ -30,12 +30,15 @@ static int end_as(int status) {
     return 128 + WTERMSIG(status);
 }
 
-/// Passes SIGTERM on, and kills the whole process group once the parent is gone.
+/// What is sent to a program reaches this process: all that people and programs send to end or reload one.
+static const int passed_on[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+
+/// Passes signals on, and kills the whole process group once the parent is gone.
 static int watch(pid_t program, pid_t parent, const sigset_t *awaited) {
     for (;;) {
         int received = sigwaitinfo(awaited, NULL);
         if (getppid() != parent) kill(0, SIGKILL);
-        if (received == SIGTERM) kill(program, SIGTERM);
+        if (received > 0 && received != SIGCHLD) kill(program, received);
         int status = 0;
         if (waitpid(program, &status, WNOHANG) == program) return end_as(status);
     }
@@ -52,7 +55,7 @@ int run_tied(const char *parent, char **arguments) {
     if (getpgrp() != getpid()) (void)setpgid(0, 0);
     sigset_t awaited, before;
     sigemptyset(&awaited);
-    sigaddset(&awaited, SIGTERM);
+    for (size_t i = 0; i < sizeof passed_on / sizeof passed_on[0]; i++) sigaddset(&awaited, passed_on[i]);
     sigaddset(&awaited, SIGCHLD);
     sigprocmask(SIG_BLOCK, &awaited, &before);
     if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM, 0UL, 0UL, 0UL) != 0) {

@@ -11,43 +11,6 @@ import Testing
 /// Base backups of real servers, restored by the built program and compared.
 @Suite(.ownThread)
 struct BackupRestoreTests {
-    /// Runs `pgmahout restore` as the postgres user.
-    private func restore(_ source: ArchivedServer, to target: String, _ arguments: [String] = []) async throws
-        -> (status: Platform.ExitStatus, text: String)
-    {
-        try AsPostgres.own(source.archive)
-        let command = Command(
-            try ClusterPrograms.path(),
-            [
-                "restore", "--archive", source.archive, "--server", ArchivedServer.serverName, "--bin-directory",
-                PostgresFixture.binaries.directory, "--target-directory", target,
-            ] + arguments)
-        return try await TestChildren.output(of: command.asPostgres)
-    }
-
-    /// Starts a restored directory with nothing but its own configuration, on another port, and asks it.
-    private func ask(_ directory: String, _ sql: [String], in root: TemporaryDirectory) async throws -> [String?] {
-        let port = try FreePort.take()
-        let socket = try root.directory("socket-\(port)")
-        var command = PostgresFixture.tools.postmaster(directory)
-        command.arguments += ["-p", "\(port)", "-k", socket]
-        command.output = .null
-        command.error = .null
-        let server = try TestChild(command.asPostgres)
-        defer { Processes.killPostgres(postmaster: server.process, dataDirectory: directory) }
-        let info = ConnectionInfo(host: socket, port: port, user: PostgresFixture.superuser, applicationName: "test")
-        let connection = try await eventualValue("the restored server answers", within: .seconds(20)) {
-            try? SQLConnection.open(info, deadline: BootClock.now() + .seconds(2))
-        }
-        let answers = try sql.map {
-            try connection.query($0, deadline: BootClock.now() + .seconds(10)).first?.first ?? nil
-        }
-        connection.close()
-        server.kill(SIGINT)
-        #expect(try await server.exit() == .exited(0))
-        return answers
-    }
-
     private let fingerprint = "SELECT md5(string_agg(t::text, '|' ORDER BY t)) FROM t"
 
     @Test("a backup is restored to latest and to a time, and what comes out is a cluster of its own")
@@ -76,13 +39,13 @@ struct BackupRestoreTests {
         ]
         for (arguments, expected) in [([], after), (["--to-time", time], before)] {
             let target = root.file(arguments.isEmpty ? "latest" : "time")
-            let (status, text) = try await restore(primary, to: target, arguments)
+            let (status, text) = try await RestoreDrill.restore(primary, to: target, arguments)
             #expect(status == .exited(0), "\(text)")
             #expect(try ControlData.read(dataDirectory: target).state == .shutDown)
             for file in ["pgmahout.json", "standby.signal", "recovery.signal", "backup_label", "postmaster.pid"] {
                 #expect(!Files.exists("\(target)/\(file)"))
             }
-            #expect(try await ask(target, questions, in: root) == [expected, "0", "off", "", "", "2"])
+            #expect(try await RestoreDrill.ask(target, questions, in: root) == [expected, "0", "off", "", "", "2"])
         }
         #expect(try Set(Files.list(root.path)).isSuperset(of: ["latest", "time"]))
         #expect(try Files.list(root.path).allSatisfy { !$0.contains("pgmahout-restore") })
@@ -98,7 +61,7 @@ struct BackupRestoreTests {
         let root = try TemporaryDirectory()
         let target = root.file("target")
         func refused(_ arguments: [String], _ word: String) async throws {
-            let (status, text) = try await restore(primary, to: target, arguments)
+            let (status, text) = try await RestoreDrill.restore(primary, to: target, arguments)
             #expect(!status.isSuccess)
             #expect(text.contains(word), "\(text)")
             #expect(try Files.list(root.path).isEmpty)
@@ -118,7 +81,7 @@ struct BackupRestoreTests {
         try await refused([], "recovery failed")
         _ = try root.directory("target")
         try Files.writeDurably([1], to: target + "/file")
-        let (status, text) = try await restore(primary, to: target)
+        let (status, text) = try await RestoreDrill.restore(primary, to: target)
         #expect(!status.isSuccess)
         #expect(text.contains("not an empty directory"), "\(text)")
         #expect(try Files.read(target + "/file") == [1])
@@ -136,7 +99,7 @@ struct BackupRestoreTests {
         try Files.writeDurably([], to: staging + "/pgmahout-restore")
         try giveToPostgres(staging + "/pgmahout-restore")
         try Files.writeDurably([1], to: staging + "/half")
-        let (status, text) = try await restore(primary, to: target)
+        let (status, text) = try await RestoreDrill.restore(primary, to: target)
         #expect(status == .exited(0), "\(text)")
         #expect(!Files.exists(target + "/half"))
         #expect(!Files.exists(staging))

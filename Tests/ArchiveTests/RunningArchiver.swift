@@ -11,31 +11,42 @@ import TestSupport
 final class RunningArchiver: Sendable {
     let settings: ArchiveSettings
     private let control: Mutex<FileDescriptor?>
-    private let lifeline: FileDescriptor
     private let status: FileDescriptor
-    private let statusEnd: FileDescriptor
     private let last = Mutex(ArchiveStatus())
     private let rest = Mutex<[UInt8]>([])
-    private let ended = Mutex<Int32?>(nil)
-    private let events = Mutex<[ArchiverEvent]>([])
+    private let run: Run
     private let thread: WorkerThread
+
+    /// What the thread holds until it ends, which may be after the value has gone.
+    private final class Run: Sendable {
+        let lifeline: FileDescriptor
+        let statusEnd: FileDescriptor
+        let exit = Mutex<Int32?>(nil)
+        let events = Mutex<[ArchiverEvent]>([])
+
+        init(lifeline: consuming FileDescriptor, statusEnd: consuming FileDescriptor) {
+            self.lifeline = lifeline
+            self.statusEnd = statusEnd
+        }
+    }
 
     /// - Parameter lease: whether it has one from the beginning.
     init(_ settings: ArchiveSettings, lease: Bool = false) async throws {
         self.settings = settings
         let (orders, reports) = (try Pipe.makePipe(), try Pipe.makePipe())
         control = Mutex(FileDescriptor(owning: orders.write))
-        lifeline = FileDescriptor(owning: orders.read)
         status = FileDescriptor(owning: reports.read)
-        statusEnd = FileDescriptor(owning: reports.write)
         _ = fcntl(reports.read, F_SETFL, O_NONBLOCK)
+        let run = Run(
+            lifeline: FileDescriptor(owning: orders.read), statusEnd: FileDescriptor(owning: reports.write))
+        self.run = run
         thread = try WorkerThread(name: "archiver", capacity: 1)
         if lease { try self.lease() }
-        thread.submit { [self] in
-            let code = ArchiverWorker.run(settings, control: orders.read, status: reports.write) { event in
-                self.events.withLock { $0.append(event) }
-            }
-            ended.withLock { $0 = code }
+        thread.submit {
+            let code = ArchiverWorker.run(
+                settings, control: run.lifeline.rawValue, status: run.statusEnd.rawValue
+            ) { event in run.events.withLock { $0.append(event) } }
+            run.exit.withLock { $0 = code }
         }
         try await eventually("the archiver listens") { Files.exists(settings.socketPath) }
         // Clients of a server that runs as postgres come too.
@@ -66,15 +77,13 @@ final class RunningArchiver: Sendable {
         return last.withLock { $0 }
     }
 
-    var messages: [String] { events.withLock { $0.map { "\($0.level.rawValue) \($0.message) \($0.file ?? "")" } } }
+    var messages: [String] { run.events.withLock { $0.map { "\($0.level.rawValue) \($0.message) \($0.file ?? "")" } } }
 
     /// Closes its standard input, as the death of PID 1 would, and waits for its exit code.
     func stop() async throws -> Int32 {
         control.withLock { _ = $0.take() }
-        return try await eventualValue("the archiver ends", within: .seconds(20)) { ended.withLock { $0 } }
+        return try await eventualValue("the archiver ends", within: .seconds(20)) { run.exit.withLock { $0 } }
     }
-
-    deinit { control.withLock { _ = $0.take() } }
 }
 
 /// `pgmahout-wal`, as PostgreSQL runs it.

@@ -178,7 +178,9 @@ struct WALPushTests {
         #expect(try fetch("00000002.history") == nil)
         #expect(!Files.exists(directory.file("fetched")))
         let missing = WALFetch(store: DirectoryStore(root: directory.file("missing")), layout: layout)
-        #expect { try missing.fetch(WALFetch.Request(name: .segment(segment), path: directory.file("x")), of: nil) } throws: { unavailable($0) }
+        #expect {
+            try missing.fetch(WALFetch.Request(name: .segment(segment), path: directory.file("x")), of: nil)
+        } throws: { unavailable($0) }
     }
 
     @Test("a file that nobody waits for any more does not turn up")

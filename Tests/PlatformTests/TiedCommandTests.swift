@@ -31,16 +31,18 @@ import Testing
         #expect(try await TestChildren.run(command) == .signalled(SIGUSR1))
     }
 
-    @Test("SIGTERM reaches a tied program")
-    func terminated() async throws {
+    @Test(
+        "signals that end a program reach a tied one",
+        arguments: [("TERM", SIGTERM), ("INT", SIGINT), ("QUIT", SIGQUIT)])
+    func signalled(name: String, signal: Int32) async throws {
         let directory = try TemporaryDirectory()
         let output = try FileDescriptor(opening: directory.file("said"), O_WRONLY | O_CREAT)
-        var command = Command("/bin/sh", ["-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done"])
+        var command = Command("/bin/sh", ["-c", "trap 'exit 5' \(name); echo ready; while :; do sleep 0.01; done"])
             .tied(by: program)
         command.output = .descriptor(output.rawValue)
         let child = try TestChild(command)
         try await eventually("it runs") { try !Files.read(directory.file("said")).isEmpty }
-        child.kill(SIGTERM)
+        child.kill(signal)
         #expect(try await child.exit() == .exited(5))
     }
 

@@ -1,9 +1,10 @@
 import ClusterModel
+import TestSupport
 import Testing
 
 @testable import Leadership
 
-@Suite("Simulated clusters")
+@Suite("Simulated clusters", .ownThread)
 struct BootstrapSimulationTests {
     @Test("three that start at the same moment give one cluster, ten thousand times out of ten thousand")
     func bootstrapRace() {

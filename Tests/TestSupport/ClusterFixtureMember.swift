@@ -101,7 +101,11 @@ package final class ClusterMember: Sendable {
                 ClusterProcesses.belonging(to: directory).isEmpty
             }
         } catch {
-            let left = ClusterProcesses.belonging(to: directory).map { "\($0) \(ClusterProcesses.title(of: $0))" }
+            let left = ClusterProcesses.belonging(to: directory).map { process in
+                let (state, parent) = (ClusterProcesses.state(of: process), ClusterProcesses.parent(of: process))
+                return "\(process) of \(parent ?? 0), \(state ?? "?"): \(ClusterProcesses.title(of: process))"
+            }
+            if Command.inheritedEnvironment["H8_DEBUG"] != nil { usleep(60_000_000) }
             throw FixtureError("\(error): \(left)")
         }
     }
