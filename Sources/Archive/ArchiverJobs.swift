@@ -22,13 +22,14 @@ final class ArchiverJobs {
     /// For what nobody waits for.
     private let chores: WorkerThread
     private var idlePushers: [Int]
-    /// Since when each fetcher has been at its present file; nil: idle.
-    private var busy: [Instant?]
+    private var idleFetchers: [Int]
+    /// What is being fetched, by the connection that waits for it.
     private var fetches: [Int: WALFetch.Request] = [:]
+    /// Fetches that somebody has given up waiting for, and that still go on.
+    private var stuck: Set<Int> = []
 
+    /// PostgreSQL asks for one file at a time; a second is for pg_rewind and for people.
     private static let fetcherCount = 2
-    /// A fetch that takes longer may be stuck in an archive that hangs, and new ones would be as well.
-    private static let fetchPatience = Duration.seconds(2)
     /// Longer than any upload pauses.
     private static let abandonedAfter = Duration.seconds(86_400)
 
@@ -43,7 +44,7 @@ final class ArchiverJobs {
         fetchers = try (0..<Self.fetcherCount).map { try WorkerThread(name: "fetch-\($0)", capacity: 1) }
         chores = try WorkerThread(name: "chores", capacity: 2)
         idlePushers = Array(0..<count)
-        busy = Array(repeating: nil, count: Self.fetcherCount)
+        idleFetchers = Array(0..<Self.fetcherCount)
         // Garbage is no reason to stop: if the archive does not answer, a push will say so.
         chores.submit { try? store.removeAbandonedUploads(olderThan: Self.abandonedAfter) }
     }
@@ -83,14 +84,14 @@ final class ArchiverJobs {
 
     // MARK: Fetching
 
-    /// False when the archive hangs, or too many ask at once: a promotion must not wait for it.
-    func fetch(_ name: WALFileName, to path: String, for connection: Int, at now: Instant) -> Bool {
-        let idle = busy.firstIndex { $0 == nil }
-        let recent = busy.firstIndex { $0.map { now < $0 + Self.fetchPatience } ?? false }
-        guard let slot = idle ?? recent else { return false }
+    /// False when the archive hangs, or too many ask at once. Nothing queues here: a promotion asks for several files,
+    /// and must not wait for each of them.
+    func fetch(_ name: WALFileName, to path: String, for connection: Int) -> Bool {
+        guard stuck.isEmpty, let slot = idleFetchers.popLast() else { return false }
         let request = WALFetch.Request(name: name, path: path)
+        fetches[connection] = request
         let (fetching, identity, completions) = (fetching, identity, completions)
-        let accepted = fetchers[slot].submit {
+        fetchers[slot].submit {
             let reply: ArchiverReply
             do throws(ArchiveError) {
                 reply = try fetching.fetch(request, of: identity.known) ? .done : .absent
@@ -99,20 +100,22 @@ final class ArchiverJobs {
             }
             completions.post(.fetched(slot: slot, connection: connection, reply))
         }
-        guard accepted else { return false }
-        busy[slot] = now
-        fetches[connection] = request
         return true
     }
 
     /// A fetcher has finished.
     func fetched(_ slot: Int, for connection: Int) {
-        busy[slot] = nil
+        idleFetchers.append(slot)
         fetches[connection] = nil
+        stuck.remove(connection)
     }
 
     /// Nobody waits for that file any more: it must not turn up where another one is expected.
-    func abandonFetch(for connection: Int) { fetches.removeValue(forKey: connection)?.abandon() }
+    func abandonFetch(for connection: Int) {
+        guard let request = fetches[connection] else { return }
+        request.abandon()
+        stuck.insert(connection)
+    }
 
     func stop() { for thread in pushers + fetchers + [chores] { thread.stop() } }
 }

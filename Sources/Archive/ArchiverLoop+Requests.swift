@@ -16,7 +16,7 @@ extension ArchiverLoop {
             // There may be more that became ready with it.
             if schedule.waitingCount <= settings.parallel { scan() }
         case .fetch(let name, let path):
-            guard jobs.fetch(name, to: path, for: connection, at: BootClock.now()) else {
+            guard jobs.fetch(name, to: path, for: connection) else {
                 throw ArchiveError(.unavailable, "the archive does not answer")
             }
         }

@@ -1,6 +1,4 @@
 import ClusterModel
-import Compression
-import Glibc
 import ObjectStorage
 import Platform
 import Postgres
@@ -52,14 +50,14 @@ final class ArchiverLoop {
         return 0
     }
 
-    /// Looks at everything once, then waits for news.
+    /// Looks at everything once, then waits for news; for a second at most, which is fine enough for what is tried
+    /// again.
     private func turn() {
         let now = BootClock.now()
         if now >= nextScan { scan(now) }
         pushWhatIsNext(now)
         dropTheImpatient(now)
         var wake = nextScan
-        if gate.isOpen, jobs.hasIdlePusher, let due = schedule.wake { wake = min(wake, max(due, now)) }
         if let due = reporter.tell(at: now) { wake = min(wake, due) }
 
         let sockets = Dictionary(connections.map { ($0.value.socket.rawValue, $0.key) }) { first, _ in first }

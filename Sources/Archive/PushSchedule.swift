@@ -112,13 +112,6 @@ struct PushSchedule {
         return waiters.values.flatMap(\.self)
     }
 
-    /// When there may be something to push although nothing happens until then.
-    var wake: Instant? {
-        let own = delays.values.map(\.until).min()
-        guard let own, let wholeDelay else { return own }
-        return max(own, wholeDelay.until)
-    }
-
     private static func longer(_ delay: Delay?, _ now: Instant) -> Delay {
         // Files that were in flight together fail together: that is one failure.
         if let delay, delay.until > now { return delay }

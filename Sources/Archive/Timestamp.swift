@@ -49,8 +49,6 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
             + pad(clock.minute, 2) + pad(clock.second, 2)
     }
 
-    package var secondsSince1970: Double { Double(microseconds) / 1e6 }
-
     private func render(separator: String, zone: String) -> String {
         let (date, clock, fraction) = fields
         let dot = fraction == 0 ? "" : "." + pad(fraction, 6)

@@ -30,8 +30,7 @@ extension Decider {
                 && observation.peers[name].map { $0.receivedAt <= since } ?? true
         }
         guard !silent.isEmpty else { return false }
-        give(.ask(silent))
-        wake(at: now + .milliseconds(100))
+        ask(silent, pause: .milliseconds(100))
         return true
     }
 
@@ -90,7 +89,7 @@ extension Decider {
         {
             release(to: handover.target)
         } else {
-            give(.ask([handover.target]))
+            ask([handover.target], pause: .milliseconds(20))
         }
     }
 

@@ -188,7 +188,7 @@ extension Decider {
             guard local.data == .absent else { return }
             guard leads else {
                 decision.problem = "waits for \(leader.name) to open before it is cloned"
-                return
+                return ask([leader.name], pause: .milliseconds(250))
             }
             return operate(.clone(from: leader.name))
         }
@@ -216,6 +216,7 @@ extension Decider {
             // on where the leader's timeline branches off.
             if data.wasPrimary {
                 decision.problem = "was primary; waits for \(leader.name) to open"
+                ask([leader.name], pause: .milliseconds(100))
             } else {
                 operate(.start(.standby(upstream: leader.name)))
             }

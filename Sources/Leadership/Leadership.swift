@@ -160,6 +160,15 @@ struct Decider {
         }
     }
 
+    /// Asks for fresh reports, but not again before `pause` has passed: every answer leads to a decision, which would
+    /// ask again at once.
+    mutating func ask(_ names: [MemberName], pause: Duration) {
+        if let last = memory.askedAt, now < last + pause { return wake(at: last + pause) }
+        memory.askedAt = now
+        give(.ask(names))
+        wake(at: now + pause)
+    }
+
     /// A moment that has passed already was judged by this call.
     mutating func wake(at moment: Instant) {
         if moment > now { decision.wakeAt = min(decision.wakeAt, moment) }

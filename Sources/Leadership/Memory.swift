@@ -21,6 +21,8 @@ package struct Memory: Hashable, Sendable {
     var handover: Handover?
     /// The request that is being judged, and since when.
     var judging: Judging?
+    /// When others were last asked for a report out of turn.
+    var askedAt: Instant?
     /// Postgres is being stopped because it does not answer: the lease then goes to a replica that is ready.
     var givesUp = false
     /// A requested stop of PID 1 hands over once; when that fails it stops without.

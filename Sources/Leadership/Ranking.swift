@@ -51,8 +51,7 @@ extension Decider {
                 && observation.peers[name].map { $0.receivedAt < since } ?? true
         }
         guard !silent.isEmpty else { return false }
-        give(.ask(silent))
-        wake(at: now + .milliseconds(50))
+        ask(silent, pause: .milliseconds(50))
         return true
     }
 

@@ -65,6 +65,11 @@ extension SupervisionLoop {
         case (.follow(let name), .writeFollow):
             upstream = (name, startAddress)
             observation.local.upstream = presentUpstream
+            // Not only with the next report: until then the same would be decided again and again.
+            if case .running(var running) = observation.local.process {
+                running.upstream = presentUpstream
+                observation.local.process = .running(running)
+            }
             if let postgres { registry.signal(postgres.process, SIGHUP) }
             endOperation(nil)
         default: endOperation(nil)

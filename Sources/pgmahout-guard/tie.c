@@ -33,11 +33,15 @@ static int end_as(int status) {
 /// What is sent to a program reaches this process: all that people and programs send to end or reload one.
 static const int passed_on[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
 
+/// Nobody but the kernel sends it. The parent's number would not tell in time: a process of several threads that is killed
+/// leaves its children to another of its threads at first, under the same number.
+static const int parent_died = SIGPWR;
+
 /// Passes signals on, and kills the whole process group once the parent is gone.
-static int watch(pid_t program, pid_t parent, const sigset_t *awaited) {
+static int watch(pid_t program, const sigset_t *awaited) {
     for (;;) {
         int received = sigwaitinfo(awaited, NULL);
-        if (getppid() != parent) kill(0, SIGKILL);
+        if (received == parent_died) kill(0, SIGKILL);
         if (received > 0 && received != SIGCHLD) kill(program, received);
         int status = 0;
         if (waitpid(program, &status, WNOHANG) == program) return end_as(status);
@@ -57,8 +61,9 @@ int run_tied(const char *parent, char **arguments) {
     sigemptyset(&awaited);
     for (size_t i = 0; i < sizeof passed_on / sizeof passed_on[0]; i++) sigaddset(&awaited, passed_on[i]);
     sigaddset(&awaited, SIGCHLD);
+    sigaddset(&awaited, parent_died);
     sigprocmask(SIG_BLOCK, &awaited, &before);
-    if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM, 0UL, 0UL, 0UL) != 0) {
+    if (prctl(PR_SET_PDEATHSIG, (unsigned long)parent_died, 0UL, 0UL, 0UL) != 0) {
         complain("prctl", strerrordesc_np(errno));
         return exit_unavailable;
     }
@@ -72,7 +77,7 @@ int run_tied(const char *parent, char **arguments) {
         complain("fork", strerrordesc_np(errno));
         return exit_unavailable;
     }
-    if (program > 0) return watch(program, (pid_t)expected, &awaited);
+    if (program > 0) return watch(program, &awaited);
     // Also when this process is killed by itself.
     (void)prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL);
     sigprocmask(SIG_SETMASK, &before, NULL);

@@ -50,27 +50,29 @@ extension Acceptance {
                 try primary.query(
                     "CREATE TABLE proof AS SELECT g AS id, repeat(md5(g::text), 10) AS text FROM generate_series(1, 100000) g"
                 )
-                for moment in Moment.allCases {
-                    for whole in [true, false] {
-                        try replica.start()
-                        try await eventually("\(moment) comes", every: .milliseconds(1)) {
-                            moment.hasCome(replica, last: "global/pg_control")
-                        }
-                        if !whole {
-                            replica.signal(SIGKILL)
-                            try await replica.exit()
-                            try await replica.vanished()
-                        }
-                        try await replica.killTree()
-                        try replica.start()
-                        try await cluster.settled()
-                        try await cluster.caughtUp(replica, with: primary)
-                        #expect(try replica.value("SELECT count(*) FROM proof") == "100000")
-                        #expect(!Files.exists(replica.dataDirectory + ".pgmahout-new"))
-                        try await replica.killTree()
-                        try Files.removeTree(replica.dataDirectory)
-                        try Files.remove(replica.logFile)
+                let deaths: [(Moment, whole: Bool)] = [
+                    (.begun, false), (.empty, true), (.filling, false), (.filling, true), (.nearlyDone, false),
+                    (.adopted, true),
+                ]
+                for (moment, whole) in deaths {
+                    try replica.start()
+                    try await eventually("\(moment) comes", every: .milliseconds(1)) {
+                        moment.hasCome(replica, last: "global/pg_control")
                     }
+                    if !whole {
+                        replica.signal(SIGKILL)
+                        try await replica.exit()
+                        try await replica.vanished()
+                    }
+                    try await replica.killTree()
+                    try replica.start()
+                    try await cluster.settled()
+                    try await cluster.caughtUp(replica, with: primary)
+                    #expect(try replica.value("SELECT count(*) FROM proof") == "100000")
+                    #expect(!Files.exists(replica.dataDirectory + ".pgmahout-new"))
+                    try await replica.killTree()
+                    try Files.removeTree(replica.dataDirectory)
+                    try Files.remove(replica.logFile)
                 }
             }
         }

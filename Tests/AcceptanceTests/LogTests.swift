@@ -16,10 +16,10 @@ extension Acceptance {
             let member: String
             let code: String?
 
-        enum CodingKeys: String, CodingKey {
-            case ts, level, logger, msg, member
-            case code = "state_code"
-        }
+            enum CodingKeys: String, CodingKey {
+                case ts, level, logger, msg, member
+                case code = "state_code"
+            }
         }
 
         @Test("of PID 1, its programs and postgres are one JSON object a line, through a life with a crash")

@@ -18,7 +18,7 @@ extension Acceptance {
                 let next = try await cluster.settled(among: others)
                 let taken = BootClock.now().since(begun)
                 // Given, not waited for: an expired lease would take longer than its duration.
-                #expect(next.logs(#""kind":"switchover""#), "took \(taken)")
+                try await eventually("the hand-over is logged, after \(taken)") { next.logs(#""kind":"switchover""#) }
                 try await writer.more(50)
                 try await writer.stop()
                 try #require(try writer.missing(on: next) == [])

@@ -55,10 +55,11 @@ struct ArchiveCommandTests {
         let primary = try await ArchivedServer.primary()
         try primary.archiver.lease()
         _ = try primary.server.query("CREATE TABLE t AS SELECT 1 AS n")
+        // Before the backup, so that it has all that may be missing after it.
+        let standby = try await ArchivedServer.standby(of: primary)
         _ = try primary.backup()
         // From here on, nothing of the primary's gets into the archive.
         try primary.archiver.lease(until: nil)
-        let standby = try await ArchivedServer.standby(of: primary)
         let names = try (2...3).map { number in
             _ = try primary.server.query("INSERT INTO t VALUES (\(number))")
             return try primary.switchSegment()

@@ -1,4 +1,5 @@
 import ClusterModel
+import Glibc
 import Platform
 import Synchronization
 import TestSupport
@@ -70,6 +71,25 @@ struct WALClientTests {
         // An empty mount point is no archive without this file.
         _ = try directory.directory("archive")
         #expect(try await fetch("\(segment.next)", timeout: 1).0 == .exited(255))
+        #expect(try await archiver.stop() == 0)
+    }
+
+    @Test("an archive that hangs costs a standby one timeout, not one for each file")
+    func hangs() async throws {
+        let archiver = try await start()
+        // Opening a pipe without a writer waits, as does a file on a network disk whose server is gone.
+        let folder = try directory.directory("archive/demo/wals/\("\(segment)".prefix(16))")
+        let pipe = "\(folder)/\(segment).gz"
+        try Files.makeFIFO(pipe)
+        #expect(try await fetch("\(segment)", timeout: 1).0 == .exited(1))
+        try await eventually("the next one is told at once") {
+            let start = BootClock.now()
+            let (exit, text) = try await fetch("\(segment.next)", timeout: 20)
+            return exit == .exited(1) && text.contains("does not answer") && BootClock.now().since(start) < .seconds(1)
+        }
+        _ = try FileDescriptor(opening: pipe, O_RDWR | O_NONBLOCK)
+        try await eventually("it recovers") { try await fetch("\(segment.next)").1.isEmpty }
+        #expect(!Files.exists(wal.file("RECOVERYXLOG")))
         #expect(try await archiver.stop() == 0)
     }
 

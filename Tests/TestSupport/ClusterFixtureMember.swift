@@ -105,7 +105,6 @@ package final class ClusterMember: Sendable {
                 let (state, parent) = (ClusterProcesses.state(of: process), ClusterProcesses.parent(of: process))
                 return "\(process) of \(parent ?? 0), \(state ?? "?"): \(ClusterProcesses.title(of: process))"
             }
-            if Command.inheritedEnvironment["H8_DEBUG"] != nil { usleep(60_000_000) }
             throw FixtureError("\(error): \(left)")
         }
     }
