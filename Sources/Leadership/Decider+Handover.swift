@@ -14,23 +14,22 @@ extension Decider {
                     id: request.id, target: target, deadline: now + .milliseconds(request.deadlineMilliseconds),
                     phase: .checkpointing, isShutdown: false))
         case .failure(let refusal):
-            if awaitsReports(for: request) { return }
+            if awaitsReports(id: request.id, of: request.to.map { [$0] } ?? Array(record.members.keys)) { return }
             finish(id: request.id, to: request.to, succeeded: false, reason: refusal.reason)
         }
     }
 
     /// A member may have become ready after it last reported: nobody is refused on a report that is older than the
     /// request. True while answers are awaited, for two seconds at most.
-    private mutating func awaitsReports(for request: SwitchoverRequest) -> Bool {
-        if memory.judging?.id != request.id { memory.judging = Memory.Judging(id: request.id, since: now) }
+    private mutating func awaitsReports(id: String, of names: [MemberName]) -> Bool {
+        if memory.judging?.id != id { memory.judging = Memory.Judging(id: id, since: now) }
         guard let since = memory.judging?.since, now < since + .seconds(2), let record else { return false }
-        let judged = request.to.map { [$0] } ?? Array(record.members.keys)
-        let silent = judged.filter { name in
+        let silent = names.filter { name in
             name != me.name && record.members[name] != nil
                 && observation.peers[name].map { $0.receivedAt <= since } ?? true
         }
         guard !silent.isEmpty else { return false }
-        ask(silent, pause: .milliseconds(100))
+        ask(silent, pause: .milliseconds(50))
         return true
     }
 
@@ -149,10 +148,15 @@ extension Decider {
     /// True while a hand-over is under way.
     private mutating func handOverBeforeStop(_ running: LocalState.Running) -> Bool {
         if memory.handover == nil, operation == nil, !memory.triedHandover {
-            memory.triedHandover = true
-            guard var next = record, let best = bestCandidate() else { return false }
+            guard var next = record else { return false }
             let bound = Duration.seconds(30)
             let id = "shutdown-\(next.term)"
+            guard let best = bestCandidate() else {
+                if awaitsReports(id: id, of: Array(next.members.keys)) { return true }
+                memory.triedHandover = true
+                return false
+            }
+            memory.triedHandover = true
             begin(
                 Handover(id: id, target: best, deadline: now + bound, phase: .checkpointing, isShutdown: true))
             // Announced like a request: the target then looks at its WAL position more often.

@@ -151,7 +151,9 @@ extension Decider {
         let request = chosen ? record.intent.switchover : nil
         acquire(
             record, promotes: true, kind: chosen ? .switchover : .failover,
-            reason: chosen ? "\(record.primary?.rawValue ?? "the primary") handed over" : "the lease ran out",
+            reason: chosen
+                ? "\(record.primary?.rawValue ?? "the primary") handed over"
+                : record.holder == nil ? "the lease was given back" : "the lease ran out",
             id: request?.id)
     }
 

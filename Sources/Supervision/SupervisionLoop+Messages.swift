@@ -76,6 +76,10 @@ extension SupervisionLoop {
         }
         observation.store.record = record
         observation.store.version = version
+        // A hand-over waits for what the target knows of its WAL: from now on it looks more often.
+        if record?.intent != before?.intent || record?.holder != before?.holder {
+            nextProbeAt = min(nextProbeAt, BootClock.now())
+        }
     }
 
     private func storeWritten(

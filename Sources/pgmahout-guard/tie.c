@@ -33,8 +33,8 @@ static int end_as(int status) {
 /// What is sent to a program reaches this process: all that people and programs send to end or reload one.
 static const int passed_on[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
 
-/// Nobody but the kernel sends it. The parent's number would not tell in time: a process of several threads that is killed
-/// leaves its children to another of its threads at first, under the same number.
+/// Nobody but the kernel sends it. The parent's number would not tell in time: a process of several threads that is
+/// killed leaves its children to another of its threads at first, under the same number.
 static const int parent_died = SIGPWR;
 
 /// Passes signals on, and kills the whole process group once the parent is gone.

@@ -157,6 +157,26 @@ struct SwitchoverTests {
         #expect(scenario.decide().exit == 0)
     }
 
+    @Test("asks the others before it finds nobody to hand over to: they may have become ready since they reported")
+    func shutdownAsksFirst() {
+        var scenario = Scenario.primary()
+        scenario.observation.peers["pg-2"]?.status.candidate = false
+        scenario.observation.peers["pg-3"] = nil
+        scenario.observation.shutdownRequests = 1
+        #expect(scenario.decide().operations.isEmpty)
+        scenario.pass(.milliseconds(50))
+        scenario.report("pg-3", role: .replica)
+        #expect(scenario.decide().operations == [.checkpoint])
+
+        var alone = Scenario.primary()
+        alone.observation.peers = [:]
+        alone.observation.shutdownRequests = 1
+        #expect(alone.decide().operations.isEmpty)
+        alone.pass(.seconds(2))
+        alone.observation.store.held?.sentAt = alone.now
+        #expect(alone.decide().operations == [.stop(.orderly)])
+    }
+
     @Test("a member that is asked to stop does not wait for a clone to end")
     func stopDuringClone() {
         var scenario = Scenario.newcomer(record: Scenario.record(holder: "pg-1"))
