@@ -33,7 +33,7 @@ extension Schema {
             keys: [
                 SchemaKey(
                     "path", .absolutePath, example: "/shared/demo.lease", into: \.lease.file.path,
-                    "The lease itself: the same file for all members, in a directory that they can write to.")
+                    "The lease itself, a directory that the first member makes: the same path for all members.")
             ]),
         SchemaSection(
             path: "failover", documentation: "When a primary hands over.",
