@@ -22,6 +22,8 @@ extension Decider {
     }
 
     mutating func standBy() {
+        // A hand-over ends with the lease, one way or the other.
+        memory.handover = nil
         guard store.hasAnswered else {
             decision.problem = "the lease store has not answered yet"
             return

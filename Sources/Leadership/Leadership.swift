@@ -55,11 +55,11 @@ struct Decider {
         }
         if let refusal = refusal() { return give(.exit(code: ExitCode.dataRefused, reason: refusal)) }
 
-        let until = leaseEnd
-        if let until, now < until {
-            decision.writableUntil = until + settings.killWithin
-            wake(at: until)
-        } else if until != nil || mayBeWritable {
+        let lease = lease
+        if let lease, now < lease.end {
+            decision.writableUntil = lease.writableUntil
+            wake(at: lease.end)
+        } else if lease != nil || mayBeWritable {
             abandon()
         }
         if observation.shutdownRequests > 0 {
@@ -72,12 +72,19 @@ struct Decider {
         }
     }
 
-    /// R after the last renewal that succeeded was sent, when the record says that this incarnation leads; else nil.
-    var leaseEnd: Instant? {
+    /// When this incarnation gives up (R) and when the guard has killed postgres (R + K), counted from when the last
+    /// renewal that succeeded was sent; nil unless the record says that it leads.
+    var lease: (end: Instant, writableUntil: Instant)? {
         guard let held = store.held, let record, record.holder == me.incarnation, record.term == held.term,
             held.term != memory.abandonedTerm
         else { return nil }
-        return held.sentAt + settings.giveUpAfter
+        // Challengers wait for the D that the record says. After a reload with longer times that is still the old one,
+        // until a renewal has published the new: until then the own times shrink in proportion.
+        let share = min(1, max(.zero, record.duration) / settings.duration)
+        return (
+            held.sentAt + settings.giveUpAfter * share,
+            held.sentAt + (settings.giveUpAfter + settings.killWithin) * share
+        )
     }
 
     /// Notes what changed since the last call.

@@ -14,7 +14,13 @@ extension SupervisionLoop {
         observation.operation = operation
         log.info("begins", metadata: ["operation": "\(operation)"])
         switch operation {
-        case .initialize, .clone: onDisk(.discardStaging) { directory in try directory.discardStaging() }
+        case .initialize:
+            let archive = loaded.configuration.archive
+            onDisk(.discardStaging) { directory in
+                if let archive { try EmptyArchive.require(in: archive.directory, server: archive.server) }
+                try directory.discardStaging()
+            }
+        case .clone: onDisk(.discardStaging) { directory in try directory.discardStaging() }
         case .rewind(let source): checkpointAtSource(source)
         case .discard: onDisk(.discard) { directory in try directory.discardNeverOpened() }
         case .start(let mode): prepareStart(mode)

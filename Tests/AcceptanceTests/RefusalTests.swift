@@ -45,6 +45,23 @@ extension Acceptance {
             }
         }
 
+        @Test("a cluster is not made from nothing beside an archive of its name; once that is away, it is")
+        func archiveOfTheSameName() async throws {
+            var settings = ClusterSettings(members: 1)
+            settings.archive = "archive"
+            try await ClusterFixture.with(settings) { cluster in
+                let member = try #require(cluster.members.first)
+                let base = cluster.directory + "/archive/\(cluster.settings.cluster)/base"
+                try Files.makeDirectory(base + "/20260101T000000")
+                try AsPostgres.own(cluster.directory + "/archive")
+                try member.start()
+                try await eventually("it says why") { member.logs("'\(base)' holds the archive") }
+                #expect(!Files.exists(member.dataDirectory + "/PG_VERSION"))
+                try Files.removeTree(base)
+                try await cluster.settled()
+            }
+        }
+
         @Test("one of another system identifier is refused with 65, and nothing in it is touched")
         func otherSystem() async throws {
             try await ClusterFixture.running(ClusterSettings(members: 2)) { cluster, primary in

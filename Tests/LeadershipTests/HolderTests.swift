@@ -30,6 +30,17 @@ struct HolderTests {
         #expect(decision.writableUntil == nil)
     }
 
+    @Test("counts by the duration that challengers see when its own was just made longer")
+    func longerDuration() {
+        var scenario = Scenario.primary()
+        scenario.observation.settings.duration = .seconds(60)
+        scenario.observation.settings.giveUpAfter = .seconds(40)
+        scenario.observation.settings.killWithin = .seconds(5)
+        #expect(scenario.decide().writableUntil == Scenario.start + .milliseconds(4500))
+        scenario.observation.store.record?.durationMilliseconds = 60_000
+        #expect(scenario.decide().writableUntil == Scenario.start + .seconds(45))
+    }
+
     @Test("does not take up a term again whose renewal turns out to have been applied after it gave up")
     func lateReply() {
         var scenario = Scenario.primary()
