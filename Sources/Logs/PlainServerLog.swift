@@ -30,7 +30,7 @@ struct PlainServerLog {
         if let severity = PostgresSeverity(rawValue: tag) {
             let complete = finish()
             var record = PostgresRecord.plain(Array(text.utf8), member: member)
-            record.level = severity.level
+            record.level = severity.level(ofSession: false)
             record.fields = [LogRecord.Field("error_severity", tag)]
             if !prefix.isEmpty { record.fields.append(LogRecord.Field("prefix", prefix)) }
             pending = record

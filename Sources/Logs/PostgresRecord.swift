@@ -21,9 +21,10 @@ enum PostgresRecord {
     /// jsonlog, PostgreSQL 15 and later: https://www.postgresql.org/docs/current/runtime-config-logging.html
     private static func record(server object: FlatJSON, member: String) -> LogRecord {
         let severity = object["error_severity"].flatMap { PostgresSeverity(rawValue: $0) }
+        let isSession = ["client backend", "walsender"].contains(object["backend_type"] ?? "")
         let time = object["timestamp"].flatMap { CivilTime(postgres: $0) }?.milliseconds
         var record = LogRecord(
-            time: time ?? LogRecord.now(), level: severity?.level ?? "info", logger: logger,
+            time: time ?? LogRecord.now(), level: severity?.level(ofSession: isSession) ?? "info", logger: logger,
             message: object["message"] ?? "", identity: [LogRecord.Field("member", member)])
         for field in object.fields {
             switch field.key {

@@ -14,9 +14,11 @@ enum PostgresSeverity: String, CaseIterable {
     case fatal = "FATAL"
     case panic = "PANIC"
 
-    /// FATAL ends one session only, but what it says of a server that does not start must not be overlooked.
-    var level: String {
+    /// FATAL of a session is its own end only: a wrong password, or a client that came while the server was starting.
+    /// FATAL of the server's own processes says why it does not start, and must not be overlooked.
+    func level(ofSession: Bool) -> String {
         switch self {
+        case .fatal where ofSession: "error"
         case .debug, .debug1, .debug2, .debug3, .debug4, .debug5: "debug"
         case .log, .info, .notice: "info"
         case .warning: "warning"

@@ -46,6 +46,14 @@ import Testing
         #expect(line["level"] == .text(level) && line["error_severity"] == .text(severity))
     }
 
+    @Test("the end of one session is an error, the end of a process of the server is critical")
+    func fatal() throws {
+        for (type, level) in [("client backend", "error"), ("walsender", "error"), ("postmaster", "critical")] {
+            let line = try line(#"{"error_severity":"FATAL","backend_type":"\#(type)","message":"m"}"#)
+            #expect(line["level"] == .text(level))
+        }
+    }
+
     @Test("a time in another zone is kept as it stands, beside the time of reading")
     func otherZone() throws {
         let line = try line(#"{"timestamp":"2026-11-21 03:13:41.236 CET","error_severity":"LOG","message":"m"}"#)
