@@ -136,7 +136,7 @@ extension SupervisionLoop {
 
     // MARK: Steps
 
-    private func onDisk(_ kind: OperationStep.Kind, _ work: @escaping @Sendable (DataDirectory) throws -> Void) {
+    func onDisk(_ kind: OperationStep.Kind, _ work: @escaping @Sendable (DataDirectory) throws -> Void) {
         let step = OperationStep(kind: kind, operation: operationNumber)
         let directory = dataDirectory
         let accepted = disk.submit { [mailbox] in
@@ -150,7 +150,7 @@ extension SupervisionLoop {
         if !accepted { endOperation("the disk thread has too much to do") }
     }
 
-    private func onRemote(_ kind: OperationStep.Kind, _ work: @escaping @Sendable (Instant) throws -> Void) {
+    func onRemote(_ kind: OperationStep.Kind, _ work: @escaping @Sendable (Instant) throws -> Void) {
         let step = OperationStep(kind: kind, operation: operationNumber)
         let accepted = remote.submit { [mailbox] in
             do {
@@ -268,116 +268,10 @@ extension SupervisionLoop {
         }
     }
 
-    private func prepareStart(_ mode: StartMode) {
-        reloadWhenItAnswers = false
-        let server = loaded.server
-        let role: ServerConfiguration.Role
-        switch mode {
-        case .primary: role = .primary
-        case .standby(let name):
-            startAddress = name.flatMap { upstreamInfo($0) }
-            role = name.map { standbyRole($0) } ?? .standby(upstream: nil, slot: nil)
-        }
-        let term = mode == .primary ? observation.store.record?.term : nil
-        let canonical = canonicalDataDirectory
-        onDisk(.prepareStart) { directory in
-            try Leftovers.end(of: directory, canonicalPath: canonical)
-            _ = try PostmasterPIDFile.removeStale(dataDirectory: directory.path)
-            // Before it is opened under a term, that term is on disk: nobody opens it under a lower one again.
-            if let term { try directory.raiseTerm(to: term) }
-            try server.prepareStart(role)
-        }
-    }
-
-    private func raiseTerm() {
-        let term = observation.store.record?.term ?? 0
-        onDisk(.raiseTerm) { directory in try directory.raiseTerm(to: term) }
-    }
-
-    private func requestPromotion() {
-        guard var process = postgres, let until = decision.writableUntil, BootClock.now() < until, guardian.isAlive
-        else { return endOperation("the lease or the guard went away before the promotion") }
-        // From here on it may become writable, whether we hear of it or not.
-        process.mayWrite = true
-        postgres = process
-        observation.local.mayWrite = true
-        feedGuard()
-        let local = loaded.server.local()
-        onRemote(.requestPromotion) { deadline in
-            try Promotion.request(on: SQLConnection.open(local, deadline: deadline), deadline: deadline)
-        }
-    }
-
-    /// pg_rewind of the others needs the new timeline in pg_control.
-    private func afterPromotion() {
-        let local = loaded.server.local()
-        remote.submit {
-            let deadline = BootClock.now() + .seconds(120)
-            guard let connection = try? SQLConnection.open(local, deadline: deadline) else { return }
-            try? Promotion.checkpoint(on: connection, deadline: deadline)
-        }
-        upstream = nil
-        let server = loaded.server
-        // Its files say standby until the next start: a reload must not bring that back.
-        disk.submit { try? server.write(.primary) }
-    }
-
     private func writeFollow(_ name: MemberName) {
         let server = loaded.server
         let role = standbyRole(name)
         startAddress = upstreamInfo(name)
         onDisk(.writeFollow) { _ in try server.write(role) }
-    }
-
-    // MARK: Addresses
-
-    func standbyRole(_ name: MemberName) -> ServerConfiguration.Role {
-        .standby(upstream: upstreamInfo(name), slot: SlotName.of(observation.me.name))
-    }
-
-    func upstreamInfo(_ name: MemberName) -> ConnectionInfo? {
-        guard let member = observation.store.record?.members[name] else { return nil }
-        return loaded.server.upstream(host: member.postgresHost, port: member.postgresPort)
-    }
-
-    private func writePasswordFile() throws {
-        guard let file = loaded.configuration.postgres.replicationPasswordFile else { return }
-        let password = try PasswordFile.readSecret(file)
-        try PasswordFile([(loaded.configuration.postgres.replicationUser, password)])
-            .write(to: loaded.configuration.runDirectory + "/pgpass")
-    }
-
-    /// The ancestry of the leader's timeline decides how a member may rejoin.
-    func fetchHistoryIfNeeded() {
-        guard !fetchingHistory, let record = observation.store.record, let holder = record.holder else { return }
-        if holder == observation.me.incarnation {
-            guard let report, !report.inRecovery, observation.leaderHistory?.timeline != report.timeline else { return }
-            let directory = dataDirectory
-            let timeline = report.timeline
-            fetchingHistory = disk.submit { [mailbox] in
-                if let history = try? directory.timelineHistory(timeline) {
-                    _ = mailbox.post(.historyFetched(history))
-                } else {
-                    _ = mailbox.post(.historyUnavailable("there is no history file of timeline \(timeline)"))
-                }
-            }
-            return
-        }
-        guard let peer = observation.peers[holder.name]?.status, peer.role == .primary, peer.term == record.term,
-            let timeline = peer.timeline, observation.leaderHistory?.timeline != timeline,
-            var info = upstreamInfo(holder.name)
-        else { return }
-        info.replication = true
-        let connectionInfo = info
-        fetchingHistory = remote.submit { [mailbox] in
-            let deadline = BootClock.now() + .seconds(3)
-            do {
-                let connection = try SQLConnection.open(connectionInfo, deadline: deadline)
-                let history = try SystemIdentification.history(of: timeline, on: connection, deadline: deadline)
-                _ = mailbox.post(.historyFetched(history))
-            } catch {
-                _ = mailbox.post(.historyUnavailable("\(error)"))
-            }
-        }
     }
 }
