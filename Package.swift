@@ -102,7 +102,7 @@ let package = Package(
         tests("HTTPTransportTests", ["HTTPTransport", "ClusterModel", "Platform", "TestSupport"]),
         tests("LeaseStoresTests", ["LeaseStores", "ClusterModel", "Platform", "TestSupport"]),
         tests("PostgresTests", ["Postgres", "ClusterModel", "Platform", "TestSupport"]),
-        tests("CompressionTests", ["Compression", "TestSupport"]),
+        tests("CompressionTests", ["Compression", "Platform", "TestSupport"]),
         tests("ObjectStorageTests", ["ObjectStorage", "Platform", "TestSupport"]),
         tests(
             "ArchiveTests",

@@ -1,4 +1,5 @@
 import ClusterModel
+import Platform
 import TestSupport
 import Testing
 
@@ -35,9 +36,10 @@ import Testing
     @Test("a request behind one that the supervisor thinks about waits for its turn")
     func pipelinedCommand() throws {
         let fixture = try ServerFixture()
+        let supervisor = try WorkerThread(name: "supervisor")
         fixture.onSwitchover { _, reply in
-            Task {
-                try await Task.sleep(for: .milliseconds(50))
+            supervisor.submit {
+                _ = Poll.wait([], until: BootClock.now() + .milliseconds(50))
                 reply(.accepted(id: "slow"))
             }
         }

@@ -1,4 +1,5 @@
 import ClusterModel
+import Platform
 import TestSupport
 import Testing
 
@@ -42,8 +43,9 @@ import Testing
     @Test("the answer may come from another thread, and only the first one counts")
     func otherThread() throws {
         let fixture = try ServerFixture()
+        let supervisor = try WorkerThread(name: "supervisor")
         fixture.onSwitchover { _, reply in
-            Task {
+            supervisor.submit {
                 reply(.accepted(id: "first"))
                 reply(.accepted(id: "second"))
             }
