@@ -123,7 +123,8 @@ import Testing
         arguments: ["large/100001", "stream/100001", "headers/100"])
     func tooLarge(_ path: String) throws {
         let server = try SmallServer()
-        let request = HTTPRequest(url: "\(server.url)/\(path)", responseLimit: 100_000)
+        let request = HTTPRequest(
+            url: "\(server.url)/\(path)", timeout: .seconds(60), connectTimeout: .seconds(60), responseLimit: 100_000)
         #expect(throws: HTTPError.tooLarge) { try HTTPClient().sendAndWait(request) }
     }
 

@@ -76,7 +76,7 @@ import Testing
     @Test("an answer that comes too late is not taken for that to the next request")
     func lateAnswer() async throws {
         var limits = ManagementLimits()
-        limits.command = .seconds(1)
+        limits.command = .seconds(3)
         let fixture = try ServerFixture(limits: limits)
         let replies = Held<[@Sendable (SwitchoverAnswer) -> Void]>([])
         fixture.onSwitchover { _, reply in replies.change { $0.append(reply) } }
