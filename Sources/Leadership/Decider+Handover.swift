@@ -75,7 +75,7 @@ extension Decider {
                 reason: data.cleanShutdown
                     ? "\(handover.target) did not confirm the shutdown checkpoint in time"
                     : "postgres did not stop cleanly, so \(handover.target) may lack its last writes")
-            if !handover.isShutdown { operate(.start(.primary)) }
+            if !handover.isShutdown, !mayBeGivenAway { operate(.start(.primary)) }
             return
         }
         if case .confirming = handover.phase {

@@ -26,7 +26,7 @@ extension Decider {
         case .stopping: return
         case .running(let running) where running.inRecovery:
             memory.handover = nil
-            operate(.promote)
+            if !mayBeGivenAway { operate(.promote) }
         case .running(let running):
             arrive(record, running)
             continueHandover(running)
@@ -40,7 +40,7 @@ extension Decider {
                     if handOverAfterCrash(record) { return }
                     memory.arriving = memory.arriving ?? crashRestart(record)
                 }
-                operate(.start(.primary))
+                if !mayBeGivenAway { operate(.start(.primary)) }
             } else if data.rewindPending || (data.wasPrimary && record.primary != me.name) {
                 release(to: nil)
             } else {
@@ -70,7 +70,7 @@ extension Decider {
         let due = held.sentAt + settings.renewEvery
         let data = self.data
         let mustTell =
-            memory.unpublished != nil || (data != nil && record.systemIdentifier == nil)
+            memory.unpublished != nil || (data != nil && record.systemIdentifier == nil) || mayBeGivenAway
             || record.members[me.name] != me
         guard mustTell || now >= due else { return wake(at: due) }
         // Rule 2: renewing is for the useful; see giveUpWhenUnresponsive.
@@ -108,7 +108,14 @@ extension Decider {
             next.lastTransition = result
             if next.intent.switchover?.id == result.id { next.intent.switchover = nil }
         }
-        write(next)
+        if write(next) { memory.releaseSentAt = now }
+    }
+
+    /// A release was sent, and nothing has shown since that it was not applied: a renewal that succeeds later does,
+    /// because the release named a version that is gone by then.
+    var mayBeGivenAway: Bool {
+        guard let sent = memory.releaseSentAt, let held = store.held else { return false }
+        return held.sentAt <= sent
     }
 
     /// A primary that does not answer is of no use; but only a ready replica is better.

@@ -154,17 +154,23 @@ struct Decider {
     }
 
     /// One write at a time; after a failed one a short pause, so that a broken store is not stormed.
-    mutating func write(_ record: ClusterRecord) {
-        guard !store.writeInFlight, !decision.effects.contains(where: { $0.isWrite }) else { return }
+    /// - Returns: whether it is sent now.
+    @discardableResult
+    mutating func write(_ record: ClusterRecord) -> Bool {
+        guard !store.writeInFlight, !decision.effects.contains(where: { $0.isWrite }) else { return false }
         if let failed = store.lastFailedWrite {
             let retryAt = failed + .milliseconds(200)
-            guard now >= retryAt else { return wake(at: retryAt) }
+            guard now >= retryAt else {
+                wake(at: retryAt)
+                return false
+            }
         }
         if let version = store.version {
             give(.write(.replace(record, at: version)))
         } else {
             give(.write(.create(record)))
         }
+        return true
     }
 
     /// Asks for fresh reports, but not again before `pause` has passed: every answer leads to a decision, which would

@@ -21,6 +21,9 @@ package struct Memory: Hashable, Sendable {
     var handover: Handover?
     /// The request that is being judged, and since when.
     var judging: Judging?
+    /// When a release was last sent. Its answer may be lost or late, and its successor need not wait: until a renewal
+    /// that was sent later has succeeded, the lease counts as given away.
+    var releaseSentAt: Instant?
     /// When others were last asked for a report out of turn.
     var askedAt: Instant?
     /// Postgres is being stopped because it does not answer: the lease then goes to a replica that is ready.

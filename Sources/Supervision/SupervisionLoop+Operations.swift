@@ -112,7 +112,7 @@ extension SupervisionLoop {
         guard settling.isSettling else { return }
         settling = (false, nil)
         observation.operation = nil
-        // What was replaced may take long to remove, and nothing waits for it.
+        // On the thread of the next step, which waits for it: beside it, it could take the next staging directory away.
         let directory = dataDirectory
         disk.submit { try? directory.removeLeftovers() }
     }

@@ -61,6 +61,30 @@ struct SwitchoverTests {
         #expect(decision.reports.map(\.succeeded) == [false])
     }
 
+    @Test(
+        "does not go back to being primary while the release may still be applied: a later renewal must succeed first")
+    func doubtfulRelease() throws {
+        var scenario = requested()
+        stopped(&scenario)
+        _ = scenario.decide()
+        scenario.pass(.milliseconds(10))
+        scenario.report("pg-2", role: .replica, flushed: 0x60000A0)
+        #expect(try #require(scenario.decide().write).record.successor == "pg-2")
+        // Its answer does not come, and the target falls silent.
+        scenario.observation.store.writeInFlight = true
+        scenario.pass(.seconds(3), reports: false)
+        _ = scenario.decide()
+        scenario.observation.settings.confirmationPatience = .seconds(2)
+        #expect(scenario.decide().operations.isEmpty)
+        // The store says that it failed, but not that it will never be applied.
+        scenario.observation.store.writeInFlight = false
+        let renewal = try #require(scenario.decide().write)
+        #expect(renewal.record.holder == scenario.observation.me.incarnation)
+        #expect(scenario.decide().operations.isEmpty)
+        scenario.apply(renewal)
+        #expect(scenario.decide().operations == [.start(.primary)])
+    }
+
     @Test("is refused with a reason when the target does not exist, lags, or is the primary")
     func refusals() throws {
         for (target, part) in [("pg-9", "not a member"), ("pg-1", "primary already")] as [(MemberName, String)] {
