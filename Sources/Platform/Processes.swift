@@ -82,7 +82,7 @@ package enum Processes {
     }
 
     /// Gives back the memory of program code that only the start needed (parsing the configuration, linking, first
-    /// uses): a third of what a manager would hold for good. What is still used comes back by itself.
+    /// uses): a quarter of what a manager would hold for good. What is still used comes back by itself.
     package static func releaseStartupText() { _ = cpf_release_program_text() }
 
     /// This process' resident memory and the anonymous part of it, in bytes; nil when /proc cannot be read.

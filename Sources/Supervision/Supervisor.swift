@@ -15,8 +15,7 @@ package enum Supervisor {
     package enum Code {
         package static let configuration: Int32 = 78
         package static let unavailable: Int32 = 69
-        package static let dataRefused: Int32 = 65
-        package static let internalError: Int32 = 70
+        package static let dataRefused = ExitCode.dataRefused
     }
 
     /// Runs until asked to stop.
