@@ -55,6 +55,8 @@ let package = Package(
             name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        // Comes with libpq-dev, which depends on it; libpq and libcurl have it loaded anyway.
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CCurlShim", dependencies: ["CCurl"], cSettings: strictC),
         .target(name: "CProcessTree", cSettings: strictC),
         .target(name: "CPlatform", cSettings: strictC),
@@ -64,10 +66,11 @@ let package = Package(
         room("Logs", ["ClusterModel", "Platform", logging]),
         room("Configuration", ["ClusterModel", yams]),
         room("HTTPTransport", ["ClusterModel", "Platform", "CCurl", "CCurlShim"]),
-        room("LeaseStores", ["ClusterModel", "Platform"]),
+        room("Kubernetes", ["ClusterModel", "Platform", "HTTPTransport"]),
+        room("LeaseStores", ["ClusterModel", "Platform", "HTTPTransport", "Kubernetes"]),
         room("Postgres", ["ClusterModel", "Platform", "CLibPQ"]),
         room("Compression", ["CZlib"]),
-        room("ObjectStorage", ["Platform"]),
+        room("ObjectStorage", ["ClusterModel", "Platform", "HTTPTransport", "CCrypto"]),
         room("Archive", ["ClusterModel", "Platform", "Postgres", "Compression", "ObjectStorage"]),
         room("Metrics"),
         room("Management", ["ClusterModel", "Metrics"] + nio),
@@ -75,7 +78,7 @@ let package = Package(
             "Supervision",
             [
                 "ClusterModel", "Leadership", "Platform", "Configuration", "LeaseStores", "Postgres", "HTTPTransport",
-                "Management", "Metrics", "Logs", logging,
+                "Management", "Metrics", "Logs", "Kubernetes", logging,
             ]),
 
         .executableTarget(
@@ -84,26 +87,41 @@ let package = Package(
                 "ClusterModel", "Supervision", "Configuration", "Archive", "Postgres", "ObjectStorage", "HTTPTransport",
                 "Platform", "Logs", argumentParser, logging,
             ], swiftSettings: strict),
+        // The proof: members, a store, a network and clients around the decision, in simulated time.
+        room("Simulation", ["ClusterModel", "Leadership"], settings: simulated),
+        .executableTarget(
+            name: "pgmahout-simulate", dependencies: ["Simulation", argumentParser], swiftSettings: strict),
         .executableTarget(
             name: "pgmahout-guard", dependencies: ["CProcessTree"], cSettings: strictC, linkerSettings: bareStatic),
         .executableTarget(name: "pgmahout-wal", cSettings: strictC, linkerSettings: bareStatic),
 
         .target(
             name: "TestSupport",
-            dependencies: ["ClusterModel", "Platform", "LeaseStores", "Postgres", "HTTPTransport"],
+            dependencies: ["ClusterModel", "Platform", "LeaseStores", "Postgres", "HTTPTransport", "Kubernetes"],
             path: "Tests/TestSupport",
             swiftSettings: strict),
         tests("ClusterModelTests", ["ClusterModel"]),
         tests("LeadershipTests", ["Leadership", "ClusterModel"]),
-        tests("SimulationTests", ["Leadership", "ClusterModel", "TestSupport"], settings: simulated),
+        tests("SimulationTests", ["Simulation", "Leadership", "ClusterModel"], settings: simulated),
         tests("PlatformTests", ["Platform", "ClusterModel", "TestSupport"]),
         tests("LogsTests", ["Logs", "ClusterModel", "Platform", "Postgres", "TestSupport", logging]),
         tests("ConfigurationTests", ["Configuration", "ClusterModel", "TestSupport"]),
         tests("HTTPTransportTests", ["HTTPTransport", "ClusterModel", "Platform", "TestSupport"]),
-        tests("LeaseStoresTests", ["LeaseStores", "ClusterModel", "Platform", "TestSupport"]),
+        tests(
+            "KubernetesTests",
+            ["Kubernetes", "HTTPTransport", "LeaseStores", "ClusterModel", "Platform", "TestSupport"]),
+        tests(
+            "LeaseStoresTests",
+            ["LeaseStores", "Kubernetes", "HTTPTransport", "ClusterModel", "Platform", "TestSupport"]),
+        tests(
+            "DeployTests",
+            [
+                "Kubernetes", "LeaseStores", "Configuration", "ClusterModel", "Platform", "TestSupport", yams, "pgmahout",
+                "pgmahout-guard", "pgmahout-wal",
+            ]),
         tests("PostgresTests", ["Postgres", "ClusterModel", "Platform", "TestSupport"]),
         tests("CompressionTests", ["Compression", "Platform", "TestSupport"]),
-        tests("ObjectStorageTests", ["ObjectStorage", "Platform", "TestSupport"]),
+        tests("ObjectStorageTests", ["ObjectStorage", "HTTPTransport", "ClusterModel", "Platform", "TestSupport"]),
         tests(
             "ArchiveTests",
             [
@@ -117,10 +135,15 @@ let package = Package(
                 "Management", "Metrics", "ClusterModel", "Platform", "TestSupport",
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        tests("SupervisionTests", ["Supervision", "ClusterModel", "Platform", "TestSupport"]),
+        tests(
+            "SupervisionTests",
+            [
+                "Supervision", "Leadership", "LeaseStores", "Management", "Postgres", "ClusterModel", "Platform",
+                "TestSupport",
+            ]),
         tests(
             "pgmahoutTests",
             ["pgmahout", "ClusterModel", "Configuration", "Archive", "Management", argumentParser]),
-        tests("AcceptanceTests", ["ClusterModel", "Platform", "Postgres", "LeaseStores", "TestSupport"]),
+        tests("AcceptanceTests", ["ClusterModel", "Platform", "Postgres", "Kubernetes", "LeaseStores", "TestSupport"]),
     ]
 )

@@ -36,6 +36,8 @@ struct WALPush: Sendable {
                 return Success(source: source.identity)
             }
             switch name {
+            case .history(let timeline) where try isUnused(source, timeline):
+                return Success(source: source.identity, note: "the archive holds a real \(name), which counts")
             case .segment, .history:
                 throw ArchiveError(
                     .refused,
@@ -45,6 +47,14 @@ struct WALPush: Sendable {
                 return try pushVariant(name, source)
             }
         } catch { throw ArchiveError(error) }
+    }
+
+    /// Whether a history file stands for a number that was promised and not used: it has no ancestors, which no real one
+    /// lacks. Whoever was promised that number may have used and archived it after all.
+    private func isUnused(_ source: WALSource, _ timeline: TimelineID) throws -> Bool {
+        try source.rewind()
+        let content = String(decoding: try source.read(), as: UTF8.self)
+        return content.hasPrefix("#") && TimelineHistory(timeline: timeline, content: content)?.ancestors.isEmpty ?? false
     }
 
     /// Two promoted servers may leave different ends of the same segment, both of them right: that must not stop

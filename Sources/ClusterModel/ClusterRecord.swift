@@ -14,6 +14,8 @@ package struct ClusterRecord: Hashable, Sendable, Codable {
     package var primary: MemberName?
     /// When released by a switchover: the only member that may take over before `duration` has passed.
     package var successor: MemberName?
+    /// The successor was seen to have everything, or a person gave up what it lacks: it needs no votes.
+    package var successorIsConfirmed: Bool
     /// +1 at every change of holder; never goes down.
     package var term: UInt64
     /// Opaque stamp, new at every renewal: compared for equality only, never with a clock.
@@ -31,6 +33,15 @@ package struct ClusterRecord: Hashable, Sendable, Codable {
     package var flushed: LSN?
     /// Every member that holds a data directory of this cluster, or is about to make one.
     package var members: [MemberName: Member]
+    /// The members that the holder knew of at its last renewal, sorted: only they may stand, and all of them are asked
+    /// for consent. A member that entered itself counts from the next renewal on.
+    package var electorate: [MemberName]
+    /// Who has what was acknowledged; nil when commits never waited.
+    package var synchronous: SynchronousState?
+    /// The cluster that this one follows; nil: it leads itself.
+    package var remote: RemoteCluster?
+    /// Where this cluster stopped writing when it was demoted last.
+    package var demotion: DemotionToken?
     package var intent: Intent
     /// The last finished transition, for people and for `GET /v1/cluster`.
     package var lastTransition: Transition?
@@ -41,6 +52,7 @@ package struct ClusterRecord: Hashable, Sendable, Codable {
         holder = nil
         primary = nil
         successor = nil
+        successorIsConfirmed = false
         term = 0
         renewal = ""
         systemIdentifier = nil
@@ -48,6 +60,10 @@ package struct ClusterRecord: Hashable, Sendable, Codable {
         timelineStart = nil
         flushed = nil
         members = [:]
+        electorate = []
+        synchronous = nil
+        remote = nil
+        demotion = nil
         intent = Intent()
         lastTransition = nil
     }
@@ -64,39 +80,54 @@ package struct Member: Hashable, Sendable, Codable {
     /// Address of its own postgres: replicas connect to the primary's own address, never through a service.
     package var postgresHost: String
     package var postgresPort: Int
+    package var traits: MemberTraits
 
-    package init(name: MemberName, incarnation: Incarnation, api: String, postgresHost: String, postgresPort: Int) {
+    package init(
+        name: MemberName, incarnation: Incarnation, api: String, postgresHost: String, postgresPort: Int,
+        traits: MemberTraits = MemberTraits()
+    ) {
         self.name = name
         self.incarnation = incarnation
         self.api = api
         self.postgresHost = postgresHost
         self.postgresPort = postgresPort
+        self.traits = traits
     }
 }
 
-/// What operators asked for and what has not been finished yet.
-package struct Intent: Hashable, Sendable, Codable {
-    package var switchover: SwitchoverRequest?
+/// What a member's own configuration says of its part in the cluster.
+package struct MemberTraits: Hashable, Sendable, Codable {
+    /// Among members with the same WAL the higher one is preferred.
+    package var failoverPriority: Int
+    /// Never becomes primary by itself.
+    package var noFailover: Bool
+    /// Gets no readers: `/replica` says 503.
+    package var noLoadBalance: Bool
+    /// Never counted among those that acknowledge commits.
+    package var noSync: Bool
+    package var zone: String?
+    /// Streams from this member while that one is fit, else from the primary.
+    package var replicateFrom: MemberName?
+    /// `recovery_min_apply_delay` in milliseconds; such a member neither stands nor counts as synchronous.
+    package var applyDelayMilliseconds: Int64?
 
-    package init(switchover: SwitchoverRequest? = nil) { self.switchover = switchover }
-}
-
-package struct SwitchoverRequest: Hashable, Sendable, Codable {
-    /// Unique; the id of the transition it leads to.
-    package var id: String
-    /// The primary that hands over; a request that names another than the holder is void.
-    package var from: MemberName
-    /// nil: the best candidate.
-    package var to: MemberName?
-    /// Bound of the whole attempt in milliseconds, counted by the holder from when it first saw the request.
-    package var deadlineMilliseconds: Int64
-
-    package init(id: String, from: MemberName, to: MemberName?, deadlineMilliseconds: Int64) {
-        self.id = id
-        self.from = from
-        self.to = to
-        self.deadlineMilliseconds = deadlineMilliseconds
+    package init(
+        failoverPriority: Int = 1, noFailover: Bool = false, noLoadBalance: Bool = false, noSync: Bool = false,
+        zone: String? = nil, replicateFrom: MemberName? = nil, applyDelayMilliseconds: Int64? = nil
+    ) {
+        self.failoverPriority = failoverPriority
+        self.noFailover = noFailover
+        self.noLoadBalance = noLoadBalance
+        self.noSync = noSync
+        self.zone = zone
+        self.replicateFrom = replicateFrom
+        self.applyDelayMilliseconds = applyDelayMilliseconds
     }
+
+    /// Whether it may become primary without being named by a person.
+    package var mayStand: Bool { !noFailover && applyDelayMilliseconds == nil }
+    /// Whether it may be counted among those that acknowledge commits.
+    package var mayBeSynchronous: Bool { !noSync && mayStand }
 }
 
 /// One change of who leads, or an attempt at one.
@@ -107,6 +138,12 @@ package struct Transition: Hashable, Sendable, Codable {
         case crashRestart
         /// A primary that stopped itself because it could not renew its lease.
         case fence
+        /// All members were restarted, one after the other.
+        case restart
+        /// A member was made anew from another, as asked.
+        case reclone
+        /// The cluster stopped leading itself and follows another one, or the reverse.
+        case demotion, promotion
     }
 
     package var id: String

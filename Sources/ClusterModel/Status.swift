@@ -57,6 +57,21 @@ package struct MemberStatus: Hashable, Sendable, Codable {
     package var readyReason: String
     /// Whether this member would stand for election: has data, is not diverged, lags at most `maximumLag`.
     package var candidate: Bool
+    /// The renewal that this member last read from the store.
+    package var renewal: String?
+    /// Cast and binding: its WAL receiver is gone.
+    package var vote: Vote?
+    /// Whether its WAL receiver runs; a replica that streams nothing may still be about to.
+    package var receiving: Bool
+    /// A person stopped its postgres (`fence`).
+    package var isFenced: Bool
+    /// Holds the lease of a cluster that follows another one.
+    package var leadsStandby: Bool
+    /// The file system of its data directory has no room.
+    package var diskFull: Bool
+    /// Settings of its server wait for a restart.
+    package var pendingRestart: Bool
+    package var traits: MemberTraits
     package var archive: ArchiveStatus?
     /// Milliseconds since PID 1's loop last looked at postgres; nil: never.
     package var observedMillisecondsAgo: Int64?
@@ -82,6 +97,14 @@ package struct MemberStatus: Hashable, Sendable, Codable {
         ready = false
         readyReason = "not started"
         candidate = false
+        renewal = nil
+        vote = nil
+        receiving = false
+        isFenced = false
+        leadsStandby = false
+        diskFull = false
+        pendingRestart = false
+        traits = MemberTraits()
         archive = nil
         observedMillisecondsAgo = nil
     }
@@ -138,6 +161,12 @@ package struct ClusterStatus: Hashable, Sendable, Codable {
     /// Sorted by name.
     package var members: [Entry]
     package var pendingSwitchover: SwitchoverRequest?
+    package var intent: Intent
+    package var synchronous: SynchronousState?
+    /// The cluster that this one follows.
+    package var remote: RemoteCluster?
+    /// Where this cluster stopped writing when it was demoted last.
+    package var demotion: DemotionToken?
     package var lastTransition: Transition?
 
     package init(cluster: String) {
@@ -147,6 +176,10 @@ package struct ClusterStatus: Hashable, Sendable, Codable {
         leader = nil
         members = []
         pendingSwitchover = nil
+        intent = Intent()
+        synchronous = nil
+        remote = nil
+        demotion = nil
         lastTransition = nil
     }
 }
@@ -157,9 +190,28 @@ package struct SwitchoverCommand: Hashable, Sendable, Codable {
     package var from: MemberName?
     /// nil: the best candidate.
     package var to: MemberName?
+    /// Milliseconds since 1970: not to begin before. nil: at once.
+    package var at: Int64?
+    /// Also when the target lacks WAL, which is lost then.
+    package var force: Bool
 
-    package init(from: MemberName? = nil, to: MemberName? = nil) {
+    package init(from: MemberName? = nil, to: MemberName? = nil, at: Int64? = nil, force: Bool = false) {
         self.from = from
         self.to = to
+        self.at = at
+        self.force = force
+    }
+}
+
+/// `POST /v1/restart` body: all members, one after the other.
+package struct RestartCommand: Hashable, Sendable, Codable {
+    /// Only members whose settings wait for a restart.
+    package var onlyIfPending: Bool
+    /// Milliseconds since 1970: not to begin before. nil: at once.
+    package var at: Int64?
+
+    package init(onlyIfPending: Bool = false, at: Int64? = nil) {
+        self.onlyIfPending = onlyIfPending
+        self.at = at
     }
 }

@@ -14,11 +14,22 @@ struct Assembly {
         self.environment = environment
         configuration.podUID = environment["POD_UID"] ?? ""
         configuration.podNamespace = environment["POD_NAMESPACE"]
+        configuration.kubernetesService = Self.kubernetesService(environment)
+    }
+
+    /// As every pod is told where the API server is.
+    private static func kubernetesService(_ environment: [String: String]) -> String? {
+        guard let host = environment["KUBERNETES_SERVICE_HOST"], !host.isEmpty else { return nil }
+        let ports = ["KUBERNETES_SERVICE_PORT_HTTPS", "KUBERNETES_SERVICE_PORT"].compactMap { environment[$0] }
+        let port = ports.first { !$0.isEmpty } ?? "443"
+        return "https://" + (host.contains(":") ? "[\(host)]" : host) + ":" + port
     }
 
     /// Fills in every key and checks what the keys say together.
     mutating func run() {
-        for entry in Schema.entries where isWanted(entry.section) { assign(entry) }
+        for section in Schema.sections where isWanted(section) {
+            for key in section.keys { assign(SchemaEntry(section: section, key: key)) }
+        }
         for relation in Relation.all where relation.keys.allSatisfy(understood.contains) {
             guard let mistake = relation.mistake(configuration) else { continue }
             report(place(of: relation), relation.key, found: mistake.found, allowed: mistake.allowed)
@@ -33,9 +44,27 @@ struct Assembly {
         }
     }
 
-    private func isWanted(_ section: SchemaSection) -> Bool {
-        !section.isOptional || given.sections[section.path] != nil
+    private mutating func isWanted(_ section: SchemaSection) -> Bool {
+        let isGiven =
+            given.sections[section.path] != nil
             || section.keys.contains { given.values[section.path(of: $0)] != nil }
+        guard let store = section.onlyFor else { return !section.isOptional || isGiven }
+        // Which sections belong here is not known before the store is: the sections of stores come after its key.
+        guard understood.contains("lease.store") else { return false }
+        let chosen = configuration.lease.store
+        if isGiven, store != chosen {
+            report(
+                placeOfFirst(in: section), section.path,
+                found: "found settings of the store '\(store.rawValue)', but lease.store is '\(chosen.rawValue)'",
+                allowed: "set lease.store to \(store.rawValue), or take them away")
+        }
+        return store == chosen
+    }
+
+    /// Where the section, or else the first of its keys, was given.
+    private func placeOfFirst(in section: SchemaSection) -> ConfigurationError.Place {
+        given.sections[section.path] ?? section.keys.lazy.compactMap { given.values[section.path(of: $0)]?.place }.first
+            ?? place(of: section.path)
     }
 
     private mutating func assign(_ entry: SchemaEntry) {
@@ -72,7 +101,7 @@ struct Assembly {
             .node(ConfigurationNode(place: place(of: entry.path), content: content))
         }
         switch entry.key.fallback {
-        case .required: return .missing(hint: "")
+        case .required, .requiredList: return .missing(hint: "")
         case .absent: return .absent
         case .text(let text): return node(.scalar(text))
         case .emptyList: return node(.sequence([]))

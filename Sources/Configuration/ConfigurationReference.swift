@@ -17,7 +17,7 @@ package enum ConfigurationReference {
 
     private static func text(of section: SchemaSection, opened: inout Set<String>) -> String {
         var lines: [String] = [""]
-        let mark = section.isOptional ? "# " : ""
+        let mark = section.isDispensable ? "# " : ""
         var depth = 0
         var path = ""
         for part in section.path.split(separator: ".") {
@@ -48,7 +48,7 @@ package enum ConfigurationReference {
     /// The value to print, whether the line is active, and where the value comes from.
     private static func shown(_ key: SchemaKey) -> (value: String, isGiven: Bool, note: String) {
         switch key.fallback {
-        case .required: (key.example, true, "Required")
+        case .required, .requiredList: (key.example, true, "Required")
         case .absent: (key.example, false, "Not set by default")
         case .text(let text): (text.hasPrefix(":") ? "\"\(text)\"" : text, true, "Default: \(text)")
         case .emptyList: (key.example, false, "Default: []")

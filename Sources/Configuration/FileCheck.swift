@@ -6,7 +6,9 @@ struct FileCheck: Sendable {
     let mistake: @Sendable (_ path: String, _ files: ConfigurationFiles) -> (found: String, allowed: String)?
 
     /// Largest secret that is read.
-    private static let secretLimit = 4096
+    private static let secretLimit = 16 << 10
+    /// Largest bundle of certificates that is read.
+    private static let certificateLimit = 1 << 20
 
     static let all: [FileCheck] = [
         FileCheck(key: "postgres.binDirectory") {
@@ -19,12 +21,25 @@ struct FileCheck: Sendable {
         secret("postgres.superuserPasswordFile") { $0.postgres.superuserPasswordFile },
         secret("postgres.replicationPasswordFile") { $0.postgres.replicationPasswordFile },
         secret("http.tokenFile") { $0.http.tokenFile },
+        // While it is changed, the new secret stands before the old one.
+        secret("peers.secretFile", lines: 4) { $0.peers.secretFile },
+        certificates("lease.etcd.caFile") { $0.lease.etcd.caFile },
+        certificates("lease.etcd.certificateFile") { $0.lease.etcd.certificateFile },
+        certificates("lease.etcd.keyFile") { $0.lease.etcd.keyFile },
+        secret("lease.etcd.passwordFile") { $0.lease.etcd.passwordFile },
+        secret("lease.kubernetes.tokenFile") { $0.kubernetesAccess.tokenFile },
+        certificates("lease.kubernetes.caFile") { $0.kubernetesAccess.caFile },
+        secret("lease.kubernetes.namespace") {
+            $0.kubernetesAccess.namespace == nil ? PgmahoutConfiguration.namespaceFile : nil
+        },
     ]
 
-    private static func secret(_ key: String, path: @escaping @Sendable (PgmahoutConfiguration) -> String?) -> FileCheck
-    {
+    private static func secret(
+        _ key: String, lines: Int = 1, path: @escaping @Sendable (PgmahoutConfiguration) -> String?
+    ) -> FileCheck {
         FileCheck(key: key, path: path) { path, files in
-            let allowed = "a file with one line of text that user \(ProcessUser.current) may read"
+            let text = lines == 1 ? "one line" : "one to \(lines) lines"
+            let allowed = "a file with \(text) of text that user \(ProcessUser.current) may read"
             let content: [UInt8]
             do throws(ConfigurationFiles.Problem) {
                 content = try files.read(path, secretLimit)
@@ -36,10 +51,34 @@ struct FileCheck: Sendable {
             if line.last == UInt8(ascii: "\n") { line.removeLast() }
             if line.last == UInt8(ascii: "\r") { line.removeLast() }
             if line.isEmpty { return ("'\(path)' is empty", allowed) }
-            if line.contains(where: { $0 < 0x20 }) {
-                return ("'\(path)' has several lines or control characters", allowed)
+            var parts = [line]
+            if lines > 1 {
+                parts = line.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+                    .map { $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0 }
+            }
+            if parts.count > lines || parts.contains(where: { $0.isEmpty || $0.contains { $0 < 0x20 } }) {
+                return (
+                    lines == 1
+                        ? "'\(path)' has several lines or control characters"
+                        : "'\(path)' has too many or empty lines, or control characters", allowed
+                )
             }
             return nil
+        }
+    }
+
+    /// Whether they are good is found out by whoever speaks TLS; here only what cannot be meant.
+    private static func certificates(
+        _ key: String, path: @escaping @Sendable (PgmahoutConfiguration) -> String?
+    ) -> FileCheck {
+        FileCheck(key: key, path: path) { path, files in
+            let allowed = "a file in PEM form that user \(ProcessUser.current) may read"
+            do throws(ConfigurationFiles.Problem) {
+                let content = String(decoding: try files.read(path, certificateLimit), as: UTF8.self)
+                return content.contains("-----BEGIN ") ? nil : ("'\(path)' has no PEM block", allowed)
+            } catch {
+                return ("'\(path)' cannot be read: \(error.reason)", allowed)
+            }
         }
     }
 }

@@ -33,6 +33,8 @@ extension PgmahoutConfiguration {
             init() {}
         }
 
+        /// How long a member without data waits over a missing record; zero: not at all.
+        package var patience = Duration.zero
         package var initdb = InitDB()
         init() {}
     }
@@ -47,31 +49,6 @@ extension PgmahoutConfiguration {
         init() {}
     }
 
-    package struct Lease: Hashable, Sendable {
-        package enum Store: String, Hashable, Sendable, CaseIterable {
-            case file
-        }
-
-        package struct File: Hashable, Sendable {
-            package var path = ""
-            init() {}
-        }
-
-        package var store = Store.file
-        package var file = File()
-        /// D: how long others wait after they last saw the record change.
-        package var duration = Duration.zero
-        /// P
-        package var renewEvery = Duration.zero
-        /// R: without a renewal for so long, the holder stops postgres.
-        package var giveUpAfter = Duration.zero
-        /// K: how long that may take before the guard kills it.
-        package var killWithin = Duration.zero
-        /// ρ: by which fraction two machines' clocks may differ in rate.
-        package var clockRateError = 0.0
-        init() {}
-    }
-
     package struct Replication: Hashable, Sendable {
         /// Bytes behind the primary beyond which a replica is not ready and never stands for election.
         package var maximumLag: UInt64 = 0
@@ -81,6 +58,40 @@ extension PgmahoutConfiguration {
     package struct Failover: Hashable, Sendable {
         /// How long a crashed primary may take to come back in place before it hands over.
         package var crashRestartBudget = Duration.zero
+        /// How long a primary's postgres may fail to answer before it hands over.
+        package var unresponsiveBudget = Duration.zero
+        init() {}
+    }
+
+    /// How commits wait for standbys.
+    package struct Synchronous: Hashable, Sendable {
+        package var mode = SynchronousMode.off
+        /// Standbys that must have flushed a commit before it is acknowledged.
+        package var count = 0
+        init() {}
+    }
+
+    package struct Peers: Hashable, Sendable {
+        /// nil: members neither consent to each other nor vote.
+        package var secretFile: String?
+        init() {}
+    }
+
+    package struct Ballast: Hashable, Sendable {
+        /// Bytes that are kept back on the disk of the data directory; 0: none.
+        package var size: UInt64 = 0
+        init() {}
+    }
+
+    package struct Slots: Hashable, Sendable {
+        /// Physical slots that every member has, whoever leads.
+        package var permanent: [String] = []
+        init() {}
+    }
+
+    package struct DivergedWAL: Hashable, Sendable {
+        /// Sets of WAL files, one for each time a former primary was rewound or cloned; 0: none.
+        package var keep = 0
         init() {}
     }
 

@@ -12,6 +12,8 @@ package struct PgmahoutConfiguration: Hashable, Sendable {
     package var podUID = ""
     /// `POD_NAMESPACE`; nil outside of Kubernetes.
     package var podNamespace: String?
+    /// `https://host:port` of the API server, from the variables that Kubernetes sets in every pod; nil outside.
+    package var kubernetesService: String?
     package var dataDirectory = ""
     /// Sockets and FIFOs: short, and reachable by nobody else.
     package var runDirectory = ""
@@ -19,9 +21,16 @@ package struct PgmahoutConfiguration: Hashable, Sendable {
     package var bootstrap = Bootstrap()
     package var http = HTTP()
     package var lease = Lease()
+    /// What this member's part in the cluster is.
+    package var traits = MemberTraits()
+    package var peers = Peers()
+    package var synchronous = Synchronous()
     package var replication = Replication()
     package var failover = Failover()
     package var shutdown = Shutdown()
+    package var ballast = Ballast()
+    package var slots = Slots()
+    package var divergedWAL = DivergedWAL()
     /// nil: nothing is archived.
     package var archive: Archive?
     package var log = Log()

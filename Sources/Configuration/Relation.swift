@@ -8,7 +8,7 @@ struct Relation: Sendable {
     let keys: [String]
     let mistake: @Sendable (PgmahoutConfiguration) -> (found: String, allowed: String)?
 
-    private init(
+    init(
         _ key: String, _ others: [String] = [],
         mistake: @escaping @Sendable (PgmahoutConfiguration) -> (found: String, allowed: String)?
     ) {
@@ -17,7 +17,7 @@ struct Relation: Sendable {
         self.mistake = mistake
     }
 
-    static let all: [Relation] = lease + addresses + directories
+    static let all: [Relation] = lease + stores + members + addresses + directories
 
     private static let lease: [Relation] = [
         Relation(
@@ -104,5 +104,5 @@ struct Relation: Sendable {
         return ("found \(found)", "a path neither inside nor around \(otherKey) ('\(other)')")
     }
 
-    private static func seconds(_ duration: Duration) -> String { "\((duration.inSeconds * 1000).rounded() / 1000)s" }
+    static func seconds(_ duration: Duration) -> String { "\((duration.inSeconds * 1000).rounded() / 1000)s" }
 }

@@ -1,39 +1,31 @@
 extension Schema {
     static let leadershipSections: [SchemaSection] = [
         SchemaSection(
-            path: "lease",
+            path: "synchronous",
             documentation: """
-                Who may write. Clocks of two machines may differ in rate by clockRateError, so it must hold that
-                (giveUpAfter + killWithin) * (1 + clockRateError) <= duration * (1 - clockRateError).
-                Shorter times mean a faster failover, and less patience with a slow store.
+                How commits wait for standbys. What is said here must be the same for all members.
+                off: commits wait for nobody; a failover may lose what was not replicated, at most maximumLag.
+                preferred: commits wait while standbys are there; without any they go on alone.
+                quorum: as preferred, but nobody else may take over then. No acknowledged commit is ever lost.
+                strict: commits wait for count standbys, whoever is there. No acknowledged commit is ever lost.
                 """,
             keys: [
-                SchemaKey("store", .choice, fallback: .text("file"), into: \.lease.store, "Where the lease is kept."),
                 SchemaKey(
-                    "duration", .duration(.milliseconds(100) ... .seconds(3600)), fallback: .text("6s"),
-                    isLive: true, into: \.lease.duration,
-                    "How long others wait after they last saw the lease renewed. The same for all members."),
+                    "mode", .choice, fallback: .text("off"), isLive: true, into: \.synchronous.mode,
+                    "quorum and strict need peers.secretFile, because members vote."),
                 SchemaKey(
-                    "renewEvery", .duration(.milliseconds(10) ... .seconds(600)), fallback: .text("1s"),
-                    isLive: true, into: \.lease.renewEvery, "How often the holder renews it."),
-                SchemaKey(
-                    "giveUpAfter", .duration(.milliseconds(20) ... .seconds(3600)), fallback: .text("4s"),
-                    isLive: true, into: \.lease.giveUpAfter,
-                    "Without a renewal for so long, the holder stops its server."),
-                SchemaKey(
-                    "killWithin", .duration(.milliseconds(10) ... .seconds(600)), fallback: .text("500ms"),
-                    isLive: true, into: \.lease.killWithin, "How long that may take before the guard kills it."),
-                SchemaKey(
-                    "clockRateError", .fraction(0.0...0.2), fallback: .text("0.01"), isLive: true,
-                    into: \.lease.clockRateError,
-                    "By which fraction the clocks of two machines may differ in rate."),
+                    "count", .integer(1...16), fallback: .text("1"), isLive: true, into: \.synchronous.count,
+                    "How many standbys must have flushed a commit before it is acknowledged."),
             ]),
         SchemaSection(
-            path: "lease.file", documentation: "For store: file, which serves members on one machine.",
+            path: "peers", documentation: "What members ask of each other.",
             keys: [
                 SchemaKey(
-                    "path", .absolutePath, example: "/shared/demo.lease", into: \.lease.file.path,
-                    "The lease itself, a directory that the first member makes: the same path for all members.")
+                    "secretFile", .absolutePath, example: "/secrets/peers", intoOptional: \.peers.secretFile,
+                    """
+                    File with a secret that all members share, one line. Without it they neither vote nor consent.
+                    To change it: put the new one before the old one on all members, then take the old one away.
+                    """)
             ]),
         SchemaSection(
             path: "failover", documentation: "When a primary hands over.",
@@ -41,7 +33,11 @@ extension Schema {
                 SchemaKey(
                     "crashRestartBudget", .duration(.zero ... .seconds(3600)), fallback: .text("10s"),
                     isLive: true, into: \.failover.crashRestartBudget,
-                    "How long a crashed primary may take to come back in place while a replica is ready.")
+                    "How long a crashed primary may take to come back in place while a replica is ready."),
+                SchemaKey(
+                    "unresponsiveBudget", .duration(.seconds(1) ... .seconds(3600)), fallback: .text("10s"),
+                    isLive: true, into: \.failover.unresponsiveBudget,
+                    "How long a primary's server or disk may fail to answer while a replica is ready."),
             ]),
     ]
 }

@@ -1,3 +1,5 @@
+import ClusterModel
+
 extension Schema {
     static let memberSections: [SchemaSection] = [
         SchemaSection(
@@ -15,6 +17,37 @@ extension Schema {
                 SchemaKey(
                     "runDirectory", .absolutePath, fallback: .text("/run/pgmahout"), into: \.runDirectory,
                     "Sockets and FIFOs, made with mode 0700. Short, for a socket's path may have at most 99 bytes."),
+            ]),
+        SchemaSection(
+            path: "traits", documentation: "The part of this member in the cluster. Others learn it from the record.",
+            keys: [
+                SchemaKey(
+                    "failoverPriority", .integer(0...1000), fallback: .text("1"), isLive: true,
+                    into: \.traits.failoverPriority, "Among members with the same WAL the higher one takes over."),
+                SchemaKey(
+                    "noFailover", .flag, fallback: .text("false"), isLive: true, into: \.traits.noFailover,
+                    "Never becomes primary unless a person names it."),
+                SchemaKey(
+                    "noLoadBalance", .flag, fallback: .text("false"), isLive: true, into: \.traits.noLoadBalance,
+                    "Gets no readers: /replica answers 503."),
+                SchemaKey(
+                    "noSync", .flag, fallback: .text("false"), isLive: true, into: \.traits.noSync,
+                    "No commit ever waits for it."),
+                SchemaKey(
+                    "zone", .text("a name on one line, such as eu-1a", atMost: 63), example: "eu-1a", isLive: true,
+                    intoOptional: \.traits.zone,
+                    "Where it is. Among equals, a member in the zone of the last primary takes over."),
+                SchemaKey(
+                    "replicateFrom", .memberName, example: "pg-2", isLive: true, intoOptional: \.traits.replicateFrom,
+                    "Streams from this member while that one is fit, else from the primary."),
+                SchemaKey(
+                    "applyDelay", .duration(.zero ... .seconds(31 * 86400)), fallback: .text("0s"), example: "",
+                    isLive: true,
+                    "Replays so much later than the primary wrote; then it neither stands nor is waited for.",
+                    load: { .milliseconds($0.traits.applyDelayMilliseconds ?? 0) },
+                    store: { value, configuration in
+                        configuration.traits.applyDelayMilliseconds = value > .zero ? value.milliseconds : nil
+                    }),
             ]),
         SchemaSection(
             path: "http", documentation: "Probes, metrics, status and control.",

@@ -38,6 +38,16 @@ extension Schema {
                     isLive: true, into: \.postgres.hba, "Lines of pg_hba.conf, after those that pgmahout needs."),
             ]),
         SchemaSection(
+            path: "bootstrap", documentation: "How a cluster begins.",
+            keys: [
+                SchemaKey(
+                    "patience", .duration(.zero ... .seconds(3600)), fallback: .text("10s"), into: \.bootstrap.patience,
+                    """
+                    How long a member without data waits before it makes a new cluster, in case the record of one that
+                    exists was lost. 0s: not at all, for a cluster that is known to be new.
+                    """)
+            ]),
+        SchemaSection(
             path: "bootstrap.initdb",
             documentation: "How the first member makes the cluster's data directory; read once in a cluster's life.",
             keys: [

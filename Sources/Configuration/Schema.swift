@@ -2,7 +2,7 @@
 enum Schema {
     /// In the order of the reference; a section stands after the one that contains it.
     static let sections: [SchemaSection] =
-        memberSections + postgresSections + leadershipSections + archiveSections
+        memberSections + postgresSections + storageSections + leaseSections + leadershipSections + archiveSections
 
     static let entries: [SchemaEntry] = sections.flatMap { section in
         section.keys.map { SchemaEntry(section: section, key: $0) }
@@ -10,16 +10,18 @@ enum Schema {
 
     static let variablePrefix = "PGMAHOUT_"
 
-    /// `postgres.binDirectory` is `PGMAHOUT_POSTGRES_BIN_DIRECTORY`.
+    /// `postgres.binDirectory` is `PGMAHOUT_POSTGRES_BIN_DIRECTORY`, `divergedWAL.keep` is `PGMAHOUT_DIVERGED_WAL_KEEP`.
     static func variable(of path: String) -> String {
         var name = variablePrefix
+        var last: Character = "."
         for character in path {
             if character == "." {
                 name.append("_")
             } else {
-                if character.isUppercase { name.append("_") }
+                if character.isUppercase, !last.isUppercase { name.append("_") }
                 name += character.uppercased()
             }
+            last = character
         }
         return name
     }

@@ -4,6 +4,8 @@ struct SchemaKey: Sendable {
     enum Fallback: Hashable, Sendable {
         /// Somebody has to give it.
         case required
+        /// The same, for a list.
+        case requiredList
         /// It may be absent.
         case absent
         /// Text as it would stand in the file.
@@ -34,16 +36,18 @@ struct SchemaKey: Sendable {
     let copy: @Sendable (_ source: PgmahoutConfiguration, _ target: inout PgmahoutConfiguration) -> Void
 
     /// Lists and mappings are written as YAML in the environment too.
-    var isStructured: Bool { fallback == .emptyList || fallback == .emptyMapping }
+    var isStructured: Bool { [.requiredList, .emptyList, .emptyMapping].contains(fallback) }
 
     typealias Assignment = @Sendable (inout PgmahoutConfiguration) -> Void
 
     /// - Parameters:
-    ///   - load: nil when the key's section is absent.
+    ///   - load: nil when the key's section, or its value, is absent.
+    ///   - clear: takes the value away; for keys that are live and may be absent.
     init<Value: Equatable>(
         _ name: String, _ kind: ValueKind<Value>, fallback: Fallback, example: String, isLive: Bool,
         _ documentation: String, load: @escaping @Sendable (PgmahoutConfiguration) -> Value?,
-        store: @escaping @Sendable (Value, inout PgmahoutConfiguration) -> Void
+        store: @escaping @Sendable (Value, inout PgmahoutConfiguration) -> Void,
+        clear: @escaping @Sendable (inout PgmahoutConfiguration) -> Void = { _ in }
     ) {
         self.name = name
         self.fallback = fallback
@@ -59,7 +63,7 @@ struct SchemaKey: Sendable {
         }
         isEqual = { load($0) == load($1) }
         copy = { source, target in
-            if let value = load(source) { store(value, &target) }
+            if let value = load(source) { store(value, &target) } else { clear(&target) }
         }
     }
 
@@ -80,7 +84,7 @@ struct SchemaKey: Sendable {
     ) {
         self.init(
             name, kind, fallback: .absent, example: example, isLive: isLive, documentation,
-            load: { $0[keyPath: path] }, store: { $1[keyPath: path] = $0 })
+            load: { $0[keyPath: path] }, store: { $1[keyPath: path] = $0 }, clear: { $0[keyPath: path] = nil })
     }
 }
 
@@ -91,7 +95,12 @@ struct SchemaSection: Sendable {
     let documentation: String
     /// An optional section that is not given at all is no mistake, whatever it requires.
     var isOptional = false
+    /// The section belongs to this store, and is a mistake when another is chosen.
+    var onlyFor: PgmahoutConfiguration.Lease.Store?
     let keys: [SchemaKey]
+
+    /// Whether a file that says nothing of it is complete: the reference shows it behind `# `.
+    var isDispensable: Bool { isOptional || (onlyFor.map { $0 != .file } ?? false) }
 
     func path(of key: SchemaKey) -> String { path.isEmpty ? key.name : "\(path).\(key.name)" }
 }

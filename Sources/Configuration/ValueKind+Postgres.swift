@@ -15,6 +15,25 @@ extension ValueKind where Value == [String] {
         }
     }
 
+    /// The same, each element once.
+    static func uniqueList(
+        _ allowed: String, problem: @escaping @Sendable (String) -> String?
+    ) -> ValueKind {
+        let kind = list(allowed, problem: problem)
+        return ValueKind(allowed) { node in
+            let reading = kind.read(node)
+            guard case .value(let values) = reading, case .sequence(let items) = node.content else { return reading }
+            let repeated = values.indices.filter { values[..<$0].contains(values[$0]) }
+            guard !repeated.isEmpty else { return reading }
+            return .mistakes(
+                repeated.map {
+                    ValueMistake(
+                        place: items[$0].place, element: "[\($0)]", found: "found '\(values[$0])' again",
+                        allowed: "each name once")
+                })
+        }
+    }
+
     /// `allowed` of an element is what `problem` returns; nil is a good element.
     private static func list(
         _ allowed: String, problem: @escaping @Sendable (String) -> String?

@@ -72,6 +72,19 @@ enum TextRules {
             && characters.allSatisfy { isLowerCaseOrDigit($0) || $0 == UInt8(ascii: "-") }
     }
 
+    /// Values of Kubernetes' labels, and the names behind the slash of their keys.
+    static func isLabel(_ text: String) -> Bool {
+        let characters = text.utf8
+        func isAlphanumeric(_ character: UInt8) -> Bool {
+            isDigit(character) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(character | 0x20)
+        }
+        guard (1...63).contains(characters.count), let first = characters.first, let last = characters.last else {
+            return false
+        }
+        return isAlphanumeric(first) && isAlphanumeric(last)
+            && characters.allSatisfy { isAlphanumeric($0) || "-_.".utf8.contains($0) }
+    }
+
     static func isLowerCaseOrDigit(_ character: UInt8) -> Bool {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(character) || isDigit(character)
     }

@@ -6,6 +6,9 @@ import Synchronization
 /// later requests. Costs nothing while nothing is in flight.
 package final class HTTPClient: Sendable {
     package typealias Completion = @Sendable (Result<HTTPResponse, HTTPError>) -> Void
+    package typealias OnHead = @Sendable (HTTPResponseHead) -> Void
+    package typealias OnBytes = @Sendable ([UInt8]) -> Void
+    package typealias StreamCompletion = @Sendable (Result<Void, HTTPError>) -> Void
 
     private enum State {
         case idle
@@ -19,7 +22,7 @@ package final class HTTPClient: Sendable {
 
     /// - Parameters:
     ///   - name: of the thread, as `ps -L` shows it; cut to 15 bytes.
-    ///   - maximumInFlight: requests that are accepted at once; more are `overloaded`.
+    ///   - maximumInFlight: requests and streams that are accepted at once; more are `overloaded`.
     package init(name: String = "http-client", maximumInFlight: Int = 64) {
         self.name = name
         self.maximumInFlight = maximumInFlight
@@ -31,9 +34,30 @@ package final class HTTPClient: Sendable {
     /// not block.
     package func send(_ request: HTTPRequest, completion: @escaping Completion) {
         do throws(HTTPError) {
-            try loop().submit(request, completion)
+            try loop().submit(request, Receiver(form: .whole(completion)))
         } catch {
             completion(.failure(error))
+        }
+    }
+
+    /// Hands an answer over as it comes in. Never waits. `onHead` is called once, with the final answer's head,
+    /// before any `onBytes`; `completion` exactly once and last: success when the answer is complete, whatever its
+    /// status. All are called from the client's thread, or `completion` before this returns: they must not block.
+    /// `request.timeout` bounds the whole stream.
+    @discardableResult
+    package func stream(
+        _ request: HTTPRequest, onHead: @escaping OnHead, onBytes: @escaping OnBytes,
+        completion: @escaping StreamCompletion
+    ) -> HTTPStream {
+        do throws(HTTPError) {
+            let loop = try loop()
+            let stream = HTTPStream { loop.wake() }
+            try loop.submit(
+                request, Receiver(form: .stream(stream, onHead: onHead, onBytes: onBytes, completion)))
+            return stream
+        } catch {
+            completion(.failure(error))
+            return HTTPStream {}
         }
     }
 

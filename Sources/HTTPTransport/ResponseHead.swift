@@ -1,6 +1,10 @@
 /// The header fields of an answer, line by line as they come in.
 struct ResponseHead {
     private(set) var fields: [String: String] = [:]
+    /// Of the answer that `fields` belong to; 0 before the first line.
+    private(set) var status = 0
+    /// Whether all fields of the final answer, which is not an interim one, are there. What comes later are trailers.
+    private(set) var isComplete = false
     private var bytes = 0
 
     /// Takes one line with its line end. False when there are more than a client should keep.
@@ -11,6 +15,11 @@ struct ResponseHead {
         // An interim answer (1xx) has fields of its own.
         if text.hasPrefix("HTTP/") {
             fields = [:]
+            status = text.split(separator: " ").dropFirst().first.flatMap { Int($0.prefix(3)) } ?? 0
+            return true
+        }
+        if line.first == UInt8(ascii: "\r") || line.first == UInt8(ascii: "\n") {
+            if status >= 200 { isComplete = true }
             return true
         }
         guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return true }

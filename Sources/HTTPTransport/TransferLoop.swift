@@ -1,12 +1,13 @@
 import CCurl
 import CCurlShim
+import ClusterModel
 import Platform
 import Synchronization
 
 /// The thread of a client, with the libcurl handle that carries all its transfers.
 final class TransferLoop: Sendable {
     private struct Inbox {
-        var waiting: [(request: HTTPRequest, completion: HTTPClient.Completion)] = []
+        var waiting: [(request: HTTPRequest, receiver: Receiver)] = []
         var inFlight = 0
         var stopped = false
         /// Whether `multi` may still be used by other threads.
@@ -33,13 +34,20 @@ final class TransferLoop: Sendable {
         }
     }
 
-    func submit(_ request: HTTPRequest, _ completion: @escaping HTTPClient.Completion) throws(HTTPError) {
+    func submit(_ request: HTTPRequest, _ receiver: Receiver) throws(HTTPError) {
         try inbox.withLock { inbox throws(HTTPError) in
             guard !inbox.stopped else { throw .stopped }
             guard inbox.inFlight < maximumInFlight else { throw .overloaded }
             inbox.inFlight += 1
-            inbox.waiting.append((request, completion))
+            inbox.waiting.append((request, receiver))
             curl_multi_wakeup(multi)
+        }
+    }
+
+    /// Makes the thread look for streams that were cancelled.
+    func wake() {
+        inbox.withLock { inbox in
+            if inbox.alive { curl_multi_wakeup(multi) }
         }
     }
 
@@ -59,9 +67,9 @@ final class TransferLoop: Sendable {
                 defer { inbox.waiting = [] }
                 return (inbox.waiting, inbox.stopped)
             }
-            for (request, completion) in arrived {
-                guard !stopped else { finish(completion, .failure(.stopped)); continue }
-                if let transfer = begin(request, completion) { transfers[transfer.easy] = transfer }
+            for (request, receiver) in arrived {
+                guard !stopped else { finish(receiver, .failure(.stopped)); continue }
+                if let transfer = begin(request, receiver) { transfers[transfer.easy] = transfer }
             }
             if stopped { return end(transfers) }
             var running: Int32 = 0
@@ -70,36 +78,55 @@ final class TransferLoop: Sendable {
             while let easy = ccs_next_finished(multi, &outcome) {
                 curl_multi_remove_handle(multi, easy)
                 guard let transfer = transfers.removeValue(forKey: easy) else { continue }
-                finish(transfer.completion, transfer.result(outcome))
+                finish(transfer.receiver, transfer.result(outcome))
             }
+            dropIdleAndCancelled(&transfers)
             // libcurl shortens this to what its own timers need.
-            curl_multi_poll(multi, nil, 0, Self.idleMilliseconds, nil)
+            curl_multi_poll(multi, nil, 0, pause(transfers), nil)
         }
     }
 
-    private func begin(_ request: HTTPRequest, _ completion: @escaping HTTPClient.Completion) -> Transfer? {
+    private func begin(_ request: HTTPRequest, _ receiver: Receiver) -> Transfer? {
         do throws(HTTPError) {
-            let transfer = try Transfer(request, completion)
+            let transfer = try Transfer(request, receiver)
             guard curl_multi_add_handle(multi, transfer.easy) == CURLM_OK else {
                 throw .invalid("libcurl takes no more requests")
             }
             return transfer
         } catch {
-            finish(completion, .failure(error))
+            finish(receiver, .failure(error))
             return nil
         }
     }
 
-    private func finish(_ completion: HTTPClient.Completion, _ result: Result<HTTPResponse, HTTPError>) {
+    private func dropIdleAndCancelled(_ transfers: inout [UnsafeMutableRawPointer: Transfer]) {
+        let now = BootClock.now()
+        for (easy, transfer) in transfers {
+            let isCancelled = transfer.receiver.isCancelled
+            guard isCancelled || transfer.isIdle(now: now) else { continue }
+            curl_multi_remove_handle(multi, easy)
+            transfers[easy] = nil
+            finish(transfer.receiver, .failure(isCancelled ? .stopped : .timedOut))
+        }
+    }
+
+    /// Milliseconds until there is something to do for sure.
+    private func pause(_ transfers: [UnsafeMutableRawPointer: Transfer]) -> Int32 {
+        guard let next = transfers.values.compactMap(\.idleDeadline).min() else { return Self.idleMilliseconds }
+        let rest = next.since(BootClock.now()).milliseconds
+        return Int32(clamping: max(0, min(rest + 1, Int64(Self.idleMilliseconds))))
+    }
+
+    private func finish(_ receiver: Receiver, _ result: Result<HTTPResponse, HTTPError>) {
         inbox.withLock { $0.inFlight -= 1 }
-        completion(result)
+        receiver.finish(result)
     }
 
     private func end(_ transfers: [UnsafeMutableRawPointer: Transfer]) {
         inbox.withLock { $0.alive = false }
         for transfer in transfers.values {
             curl_multi_remove_handle(multi, transfer.easy)
-            finish(transfer.completion, .failure(.stopped))
+            finish(transfer.receiver, .failure(.stopped))
         }
         curl_multi_cleanup(multi)
     }

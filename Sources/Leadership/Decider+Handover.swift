@@ -7,12 +7,15 @@ extension Decider {
         guard memory.handover == nil, memory.unpublished == nil, let request = record.intent.switchover,
             request.from == me.name, !store.writeInFlight
         else { return }
+        if let notBefore = request.notBefore, notBefore > observation.wallClock {
+            return wake(at: now + .milliseconds(min(notBefore - observation.wallClock, 1000)))
+        }
         switch target(for: request) {
         case .success(let target):
             begin(
                 Handover(
                     id: request.id, target: target, deadline: now + .milliseconds(request.deadlineMilliseconds),
-                    phase: .checkpointing, isShutdown: false))
+                    phase: .checkpointing, isShutdown: false, force: request.force))
         case .failure(let refusal):
             if awaitsReports(id: request.id, of: request.to.map { [$0] } ?? Array(record.members.keys)) { return }
             finish(id: request.id, to: request.to, succeeded: false, reason: refusal.reason)
@@ -50,7 +53,7 @@ extension Decider {
         }
         guard !decision.effects.contains(.operate(.checkpoint)) else { return }
         // A target that went away meanwhile: nothing was stopped yet, so simply go on.
-        guard isCandidate(handover.target) else {
+        guard handover.force || isCandidate(handover.target) else {
             memory.handover = nil
             return finish(
                 id: handover.id, to: handover.target, succeeded: false,
@@ -67,15 +70,25 @@ extension Decider {
         // It was asked every few milliseconds: who says nothing for this long is gone, and clients are waiting.
         var isSilent = false
         if case .confirming(let since) = handover.phase { isSilent = now >= since + settings.confirmationPatience }
+        if handover.force, isSilent || now >= handover.deadline || !data.cleanShutdown {
+            // Asked for in spite of loss, by a person who was told how much.
+            let has = observation.peers[handover.target]?.status.flushed ?? .zero
+            memory.unpublished = Transition(
+                id: handover.id, kind: .switchover, from: me.name, to: handover.target, term: record.term,
+                succeeded: true, reason: "forced: \(data.checkpoint.bytes(since: has)) bytes of WAL were given up")
+            return release(to: handover.target, confirmed: true)
+        }
         guard data.cleanShutdown, now < handover.deadline, !isSilent else {
             // Way back: the lease is still ours and nobody else was allowed to write.
             memory.handover = nil
+            // Down it was, so a restart that this was part of is done; otherwise it would begin again at once.
+            if record.intent.restart?.id == handover.id { memory.restarted = handover.id }
             finish(
                 id: handover.id, to: handover.target, succeeded: false,
                 reason: data.cleanShutdown
                     ? "\(handover.target) did not confirm the shutdown checkpoint in time"
                     : "postgres did not stop cleanly, so \(handover.target) may lack its last writes")
-            if !handover.isShutdown, !mayBeGivenAway { operate(.start(.primary)) }
+            if !handover.isShutdown, mayOpen { operate(.start(.primary)) }
             return
         }
         if case .confirming = handover.phase {
@@ -84,9 +97,12 @@ extension Decider {
             memory.handover = handover
         }
         if case .confirming(let since) = handover.phase, let report = observation.peers[handover.target],
-            report.receivedAt >= since, let flushed = report.status.flushed, flushed > data.checkpoint
+            holds(
+                .confirmedHandover,
+                report.receivedAt >= since && report.status.flushed ?? .zero > data.checkpoint
+                    && report.status.timeline == data.timeline)
         {
-            release(to: handover.target)
+            release(to: handover.target, confirmed: true)
         } else {
             ask([handover.target], pause: .milliseconds(20))
         }
@@ -108,7 +124,7 @@ extension Decider {
     private func target(for request: SwitchoverRequest) -> Result<MemberName, Refusal> {
         if let wanted = request.to {
             if wanted == me.name { return .failure(Refusal(reason: "\(wanted) is the primary already")) }
-            if let reason = ineligibility(of: wanted) {
+            if let reason = ineligibility(of: wanted), !(request.force && record?.members[wanted] != nil) {
                 return .failure(Refusal(reason: "\(wanted) cannot take over: \(reason)"))
             }
             return .success(wanted)
@@ -135,7 +151,7 @@ extension Decider {
         case .stopped:
             // What makes a data directory can be broken off: its next start finishes or discards what is left.
             guard operation.map({ $0.isResumable }) ?? true else { return }
-            if leads, let record {
+            if leads, let record, record.holder == me.incarnation {
                 if let data, memory.handover != nil, observation.shutdownRequests == 1 {
                     return continueStoppedHandover(record, data)
                 }

@@ -3,12 +3,31 @@ import ClusterModel
 /// Rules for the holder of a valid lease.
 extension Decider {
     mutating func lead() {
-        guard let record else { return }
+        guard let record = ledRecord else { return }
+        memory.ballot = nil
+        memory.candidateSince = nil
+        if memory.led?.term != store.held?.term {
+            memory.led = store.held.map { Memory.Led(term: $0.term, since: now) }
+        }
+        if running?.inRecovery ?? true { memory.gate = nil }
         if let data, data.systemIdentifier != (record.systemIdentifier ?? data.systemIdentifier) {
             return release(to: nil)
         }
         carryOn(record)
+        if letsItEnd {
+            decision.problem = "postgres cannot be stopped; the lease ends by itself"
+            return
+        }
         renewIfDue(record)
+        seekConsent(record)
+    }
+
+    /// A server that is of no use and cannot even be killed (its disk hangs) would keep the lease for ever: what is
+    /// released only once it is down then has to run out.
+    private var letsItEnd: Bool {
+        guard let since = memory.givesUpSince else { return false }
+        if case .stopped = local.process { return false }
+        return now >= since + settings.killWithin * 2
     }
 
     /// Brings postgres to where a holder's postgres must be.
@@ -21,26 +40,35 @@ extension Decider {
         }
         // Others must know whose cluster this is before a single client can write to it.
         guard record.systemIdentifier == data.systemIdentifier else { return }
+        prepareOpening(record)
+        if record.intent.fenced.contains(me.name) { return leaveAsFenced(record) }
         switch local.process {
         case .starting: return giveUpSlowStart()
         case .stopping: return
         case .running(let running) where running.inRecovery:
             memory.handover = nil
-            if !mayBeGivenAway { operate(.promote) }
+            promote(record, running)
         case .running(let running):
             arrive(record, running)
+            manageSynchronous(record, running)
+            admitClients(running)
             continueHandover(running)
             considerRequests(record, running)
-            giveUpWhenUnresponsive(running)
+            leadRestart(record, running)
+            giveUpWhenUseless(running)
         case .stopped:
             guard operation == nil else { return }
             if memory.handover != nil { return continueStoppedHandover(record, data) }
+            if record.intent.paused, memory.hasRun {
+                decision.problem = "postgres is down, and the cluster is paused"
+                return
+            }
             if canStartInPlace(record, data) {
                 if local.crashedSince != nil {
                     if handOverAfterCrash(record) { return }
                     memory.arriving = memory.arriving ?? crashRestart(record)
                 }
-                if !mayBeGivenAway { operate(.start(.primary)) }
+                if mayOpen { operate(.start(.primary)) }
             } else if data.rewindPending || (data.wasPrimary && record.primary != me.name) {
                 release(to: nil)
             } else {
@@ -49,12 +77,27 @@ extension Decider {
         }
     }
 
-    /// Its data is the head of the cluster's timeline: it led last, and nobody was promised another timeline since.
+    /// Its data is the head of the cluster's timeline: it led last, and nobody was given another timeline since.
     func canStartInPlace(_ record: ClusterRecord, _ data: DataState) -> Bool {
         guard data.wasPrimary, !data.rewindPending else { return false }
         if record.primary == me.name, let newest = record.timeline { return data.timeline >= newest }
         // Just made by initdb: nobody has led yet.
         return record.timeline == nil && data.timeline == TimelineID(1)
+    }
+
+    /// Ends recovery on the number that the claim took. A server that is past it already (it crashed in the middle of
+    /// that promotion) needs another one, which goes into the record first.
+    private mutating func promote(_ record: ClusterRecord, _ running: LocalState.Running) {
+        guard let claimed = record.timeline, holds(.noOpeningAfterRelease, !mayBeGivenAway) else { return }
+        if operation?.isPromotion ?? false { return }
+        if claimed <= running.timeline {
+            var next = renewed(record)
+            next.timeline = TimelineID(running.timeline.rawValue + 1)
+            next.timelineStart = nil
+            write(next)
+        } else {
+            operate(.promote(to: claimed))
+        }
     }
 
     private mutating func arrive(_ record: ClusterRecord, _ running: LocalState.Running) {
@@ -65,76 +108,40 @@ extension Decider {
         give(.report(transition))
     }
 
-    mutating func renewIfDue(_ record: ClusterRecord) {
-        guard let held = store.held else { return }
-        let due = held.sentAt + settings.renewEvery
-        let data = self.data
-        let mustTell =
-            memory.unpublished != nil || (data != nil && record.systemIdentifier == nil) || mayBeGivenAway
-            || record.members[me.name] != me
-        guard mustTell || now >= due else { return wake(at: due) }
-        // Rule 2: renewing is for the useful; see giveUpWhenUnresponsive.
-        var next = record
-        stamp(&next)
-        next.systemIdentifier = record.systemIdentifier ?? data?.systemIdentifier
-        if let running, !running.inRecovery {
-            if running.timeline > (record.timeline ?? TimelineID(0)) { next.timeline = running.timeline }
-            next.flushed = running.flushed
-            next.primary = me.name
-            next.timelineStart = history(of: running.timeline) ?? record.timelineStart
+    // MARK: Being of no use
+
+    /// A primary that does not answer, or whose disk does not, is of no use; but only a ready replica is better. A full
+    /// disk is no reason: the others have the same data, and room can be made.
+    private mutating func giveUpWhenUseless(_ running: LocalState.Running) {
+        var silent = now.since(running.provedAt)
+        var what = "postgres has not answered"
+        if case .hung(let since) = local.disk, now.since(since) > silent {
+            silent = now.since(since)
+            what = "the disk has not taken a write"
         }
-        if let result = memory.unpublished {
-            next.lastTransition = result
-            if next.intent.switchover?.id == result.id { next.intent.switchover = nil }
+        if local.disk == .full { decision.problem = "the disk is full" }
+        guard silent > settings.unresponsiveBudget else {
+            wake(at: running.provedAt + settings.unresponsiveBudget)
+            return memory.givesUpSince = nil
         }
-        // A request that names another primary than the present one is void.
-        if let request = next.intent.switchover, request.from != me.name { next.intent.switchover = nil }
-        write(next)
-    }
-
-    private func history(of timeline: TimelineID) -> LSN? {
-        guard let history = observation.leaderHistory, history.timeline == timeline else { return nil }
-        return history.ancestors.last?.end
-    }
-
-    /// Gives the lease back; with a successor only that member may take it before D has passed.
-    mutating func release(to successor: MemberName?) {
-        guard var next = record, next.holder == me.incarnation else { return }
-        stamp(&next)
-        next.holder = nil
-        next.successor = successor
-        if let data, !mayBeWritable, data.cleanShutdown { next.flushed = data.checkpoint }
-        if let result = memory.unpublished {
-            next.lastTransition = result
-            if next.intent.switchover?.id == result.id { next.intent.switchover = nil }
-        }
-        if write(next) { memory.releaseSentAt = now }
-    }
-
-    /// A release was sent, and nothing has shown since that it was not applied: a renewal that succeeds later does,
-    /// because the release named a version that is gone by then.
-    var mayBeGivenAway: Bool {
-        guard let sent = memory.releaseSentAt, let held = store.held else { return false }
-        return held.sentAt <= sent
-    }
-
-    /// A primary that does not answer is of no use; but only a ready replica is better.
-    private mutating func giveUpWhenUnresponsive(_ running: LocalState.Running) {
-        let silent = now.since(running.provedAt)
-        guard silent > settings.unresponsiveBudget else { return memory.givesUp = false }
-        guard operation == nil, memory.handover == nil else { return }
-        decision.problem = "postgres has not answered for \(silent.milliseconds / 1000) s"
-        guard bestCandidate() != nil else { return }
+        guard operation == nil, memory.handover == nil, ledRecord?.intent.paused == false else { return }
+        decision.problem = "\(what) for \(silent.milliseconds / 1000) s"
+        guard bestSuccessor() != nil else { return }
         // Stopped first, released once it is down: never the other way round.
-        memory.givesUp = true
+        memory.givesUpSince = memory.givesUpSince ?? now
         operate(.stop(.fence))
     }
 
     /// Recovery may take as long as it needs when nobody else is ready.
     private mutating func giveUpSlowStart() {
-        guard let since = local.crashedSince, now.since(since) > settings.crashRestartBudget, bestCandidate() != nil
+        guard let since = crashedSince, now.since(since) > settings.crashRestartBudget, bestSuccessor() != nil
         else { return }
         give(.fence(reason: "crash recovery takes longer than crashRestartBudget, and a replica is ready"))
+    }
+
+    /// What happened before this lease was won says nothing about how long it is of no use.
+    private var crashedSince: Instant? {
+        local.crashedSince.map { max($0, memory.led?.since ?? $0) }
     }
 
     private func crashRestart(_ record: ClusterRecord) -> Transition {
@@ -143,12 +150,18 @@ extension Decider {
             term: record.term, succeeded: true, reason: "postgres ended unasked and was restarted in place")
     }
 
-    /// True when the lease is being given to a ready replica because restarting takes too long.
+    /// True when the lease is being given to a ready replica because restarting takes too long. Nothing confirms that it
+    /// has everything: in lossless modes it still needs votes.
     private mutating func handOverAfterCrash(_ record: ClusterRecord) -> Bool {
-        guard let since = local.crashedSince, memory.givesUp || now.since(since) > settings.crashRestartBudget,
-            let best = bestCandidate()
+        guard let since = crashedSince, memory.givesUpSince != nil || now.since(since) > settings.crashRestartBudget,
+            let best = bestSuccessor()
         else { return false }
+        memory.yieldedAt = now
         release(to: best)
         return true
     }
+}
+
+extension Operation {
+    package var isPromotion: Bool { if case .promote = self { true } else { false } }
 }

@@ -11,9 +11,12 @@ package enum Operation: Hashable, Sendable {
     case discard
     case start(StartMode)
     case stop(StopMode)
-    case promote
+    /// Ends recovery on a timeline of exactly this number: it was claimed in the record for this promotion.
+    case promote(to: TimelineID)
     /// Points a running standby to another upstream.
     case follow(MemberName)
+    /// Ends a standby's WAL receiver and makes sure that none comes back: the position is final from then on.
+    case detach
     case checkpoint
 }
 
@@ -64,6 +67,12 @@ package enum Effect: Hashable, Sendable {
     case fence(reason: String)
     /// Ask these members for a fresh report now.
     case ask([MemberName])
+    /// Ask these members, in parallel; answers come as `observation.consents`, and as votes in their reports.
+    case request(PeerRequest, of: [MemberName])
+    /// Write and load `synchronous_standby_names`; seen in effect as `running.synchronous`.
+    case synchronize(SynchronousSetting)
+    /// Let ordinary clients in, or keep them out; seen in effect as `running.admitsClients`.
+    case admitClients(Bool)
     /// A transition came to its end: log and count it, once.
     case report(Transition)
     /// PID 1 is done; the exit code is documented in docs/operations.md.
@@ -74,6 +83,12 @@ package struct Decision: Hashable, Sendable {
     package var effects: [Effect] = []
     /// Until when postgres may acknowledge writes: the guard is fed this plus nothing. nil: it may not.
     package var writableUntil: Instant?
+    /// What `synchronous_standby_names` must say when the server is started or promoted as primary now.
+    package var synchronousAtOpening = SynchronousSetting.none
+    /// Whether ordinary clients may be let in when the server is opened now.
+    package var admitsClientsAtOpening = true
+    /// A vote that is binding now, for the report to the others.
+    package var vote: Vote?
     /// What holds the member back, for its status; nil when nothing does.
     package var problem: String?
     /// Decide again by then at the latest, even if nothing happens.
@@ -87,7 +102,7 @@ extension Operation {
     var isResumable: Bool {
         switch self {
         case .initialize, .clone, .rewind, .discard: true
-        case .start, .stop, .promote, .follow, .checkpoint: false
+        case .start, .stop, .promote, .follow, .detach, .checkpoint: false
         }
     }
 }
@@ -101,8 +116,9 @@ extension Operation: CustomStringConvertible {
         case .discard: "discard"
         case .start(let mode): "start as \(mode)"
         case .stop(let mode): "stop (\(mode))"
-        case .promote: "promote"
+        case .promote(let timeline): "promote to timeline \(timeline)"
         case .follow(let upstream): "follow \(upstream)"
+        case .detach: "end the WAL receiver"
         case .checkpoint: "checkpoint"
         }
     }

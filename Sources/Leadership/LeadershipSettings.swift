@@ -24,6 +24,15 @@ package struct LeadershipSettings: Hashable, Sendable {
     package var confirmationPatience: Duration
     /// How many failed rewinds are followed by a fresh clone.
     package var rewindAttempts: Int
+    package var synchronousMode: SynchronousMode
+    /// How many standbys must have flushed a commit before it is acknowledged; at least 1.
+    package var synchronousCount: Int
+    /// In `quorum` and `strict`: how long after the last renewal that was seen a silent holder may be replaced by votes
+    /// alone; nil: only when its lease has run out. At least `renewEvery` and half a second.
+    package var quorumTakeOverAfter: Duration?
+    /// How long a member without data waits over a missing record before it makes a new cluster: if the record was lost,
+    /// the members that have data make it anew meanwhile. At least one and a half D unless zero.
+    package var bootstrapPatience: Duration
 
     package init(
         duration: Duration = .seconds(6), renewEvery: Duration = .seconds(1), giveUpAfter: Duration = .seconds(4),
@@ -31,7 +40,8 @@ package struct LeadershipSettings: Hashable, Sendable {
         crashRestartBudget: Duration = .seconds(10), unresponsiveBudget: Duration = .seconds(10),
         reportLifetime: Duration = .milliseconds(3500),
         electionPatience: Duration = .milliseconds(300), confirmationPatience: Duration = .seconds(5),
-        rewindAttempts: Int = 2
+        rewindAttempts: Int = 2, synchronousMode: SynchronousMode = .off, synchronousCount: Int = 1,
+        quorumTakeOverAfter: Duration? = .milliseconds(1800), bootstrapPatience: Duration = .zero
     ) {
         self.duration = duration
         self.renewEvery = renewEvery
@@ -44,5 +54,9 @@ package struct LeadershipSettings: Hashable, Sendable {
         self.electionPatience = electionPatience
         self.confirmationPatience = confirmationPatience
         self.rewindAttempts = rewindAttempts
+        self.synchronousMode = synchronousMode
+        self.synchronousCount = synchronousCount
+        self.quorumTakeOverAfter = quorumTakeOverAfter
+        self.bootstrapPatience = bootstrapPatience == .zero ? .zero : max(bootstrapPatience, duration * 1.5)
     }
 }

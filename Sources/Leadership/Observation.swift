@@ -15,10 +15,18 @@ package struct Observation: Hashable, Sendable {
     package var peers: [MemberName: PeerReport]
     /// Ancestry of the leader's timeline, once it was fetched from the leader.
     package var leaderHistory: TimelineHistory?
+    /// Members that consented to the holder's going on without the store, by round.
+    package var consents: [MemberName: Consent]
+    /// When this run began: what was promised before is forgotten, so some things wait for D from here.
+    package var bootedAt: Instant
+    /// Milliseconds since 1970 by the wall clock: only for requests that name a time of day.
+    package var wallClock: Int64
     /// PID 1 was asked to stop; 2 and more: asked again, so do not hand over first.
     package var shutdownRequests: Int
 
-    package init(me: Member, cluster: String, settings: LeadershipSettings) {
+    package init(
+        me: Member, cluster: String, settings: LeadershipSettings, bootedAt: Instant = Instant(nanoseconds: 0)
+    ) {
         self.me = me
         self.cluster = cluster
         self.settings = settings
@@ -28,6 +36,9 @@ package struct Observation: Hashable, Sendable {
         failure = nil
         peers = [:]
         leaderHistory = nil
+        consents = [:]
+        self.bootedAt = bootedAt
+        wallClock = 0
         shutdownRequests = 0
     }
 }
@@ -86,13 +97,33 @@ package struct LocalState: Hashable, Sendable {
         package var streaming: Bool
         /// The member its configuration points to.
         package var upstream: MemberName?
-        /// Last proof that it answers.
+        /// Last proof that it answers and that its disk takes writes.
         package var provedAt: Instant
+        /// Standby: a WAL receiver process is there, whether it streams yet or not.
+        package var receiving: Bool
+        /// Standby: it has read all WAL that it has, so that `flushed` is the end of it. After a start it answers before
+        /// that, with a position that is too low.
+        package var knowsItsEnd: Bool
+        /// Primary: the standbys that stream from it, by their application name.
+        package var replicas: [MemberName: ReplicaState]
+        /// Primary: what `synchronous_standby_names` says in effect.
+        package var synchronous: SynchronousSetting
+        /// Primary: ordinary clients are let in. In `strict` they wait after a start until standbys are back.
+        package var admitsClients: Bool
+        package var pendingRestart: Bool
 
         package init(
             inRecovery: Bool, timeline: TimelineID, flushed: LSN, replayed: LSN, streaming: Bool,
-            upstream: MemberName?, provedAt: Instant
+            upstream: MemberName?, provedAt: Instant, receiving: Bool = false,
+            replicas: [MemberName: ReplicaState] = [:], synchronous: SynchronousSetting = .none,
+            admitsClients: Bool = true, pendingRestart: Bool = false, knowsItsEnd: Bool = true
         ) {
+            self.knowsItsEnd = knowsItsEnd
+            self.receiving = receiving
+            self.replicas = replicas
+            self.synchronous = synchronous
+            self.admitsClients = admitsClients
+            self.pendingRestart = pendingRestart
             self.inRecovery = inRecovery
             self.timeline = timeline
             self.flushed = flushed
@@ -111,6 +142,9 @@ package struct LocalState: Hashable, Sendable {
     package var upstream: MemberName?
     /// First of the present series of unasked ends; nil once it answers again.
     package var crashedSince: Instant?
+    package var disk: DiskHealth = .fine
+    /// A change of `synchronous_standby_names` or of who is let in is on its way into effect.
+    package var settingInFlight = false
 
     package init() {}
 }
@@ -143,6 +177,37 @@ package struct DataState: Hashable, Sendable {
         self.cleanShutdown = cleanShutdown
         self.term = term
         self.rewindPending = rewindPending
+    }
+}
+
+/// A standby as the primary sees it.
+package struct ReplicaState: Hashable, Sendable {
+    package var streaming: Bool
+    package var flushed: LSN
+
+    package init(streaming: Bool, flushed: LSN) {
+        self.streaming = streaming
+        self.flushed = flushed
+    }
+}
+
+/// What the file system of the data directory does.
+package enum DiskHealth: Hashable, Sendable {
+    case fine
+    /// No room; the ballast has been freed or is about to be.
+    case full
+    /// A write has not come back since then.
+    case hung(since: Instant)
+}
+
+/// A member's promise, as it reached the holder.
+package struct Consent: Hashable, Sendable {
+    package var term: UInt64
+    package var round: UInt64
+
+    package init(term: UInt64, round: UInt64) {
+        self.term = term
+        self.round = round
     }
 }
 

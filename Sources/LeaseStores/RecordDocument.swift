@@ -2,12 +2,12 @@ import ClusterModel
 import FoundationEssentials
 
 /// The record as one JSON object with sorted keys, the same in every store.
-enum RecordDocument {
+package enum RecordDocument {
     /// Far above any real record: a thousand members make 300 KB.
-    static let maximumBytes = 1 << 20
+    package static let maximumBytes = 1 << 20
 
     /// Errors: `invalid` when the record is of another cluster than `cluster`.
-    static func encode(_ record: ClusterRecord, cluster: String) throws(LeaseStoreError) -> [UInt8] {
+    package static func encode(_ record: ClusterRecord, cluster: String) throws(LeaseStoreError) -> [UInt8] {
         guard record.cluster == cluster else { throw foreign(record.cluster, cluster) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -17,7 +17,9 @@ enum RecordDocument {
     }
 
     /// Errors: `invalid`, with `source` (a path, a key) in the text.
-    static func decode(_ bytes: [UInt8], cluster: String, source: String) throws(LeaseStoreError) -> ClusterRecord {
+    package static func decode(_ bytes: [UInt8], cluster: String, source: String) throws(LeaseStoreError)
+        -> ClusterRecord
+    {
         let decoder = JSONDecoder()
         let data = Data(bytes)
         do {
@@ -26,14 +28,15 @@ enum RecordDocument {
             guard envelope.format <= ClusterRecord.currentFormat else {
                 throw LeaseStoreError.invalid(
                     "\(source) has format \(envelope.format), and this version knows formats up to "
-                        + "\(ClusterRecord.currentFormat)")
+                        + "\(ClusterRecord.currentFormat): run the version here that the other members run")
             }
             guard envelope.cluster == cluster else { throw foreign(envelope.cluster, cluster, source: source) }
             return try decoder.decode(ClusterRecord.self, from: data)
         } catch let error as LeaseStoreError {
             throw error
         } catch {
-            throw .invalid("\(source) is no cluster record: \(explain(error))")
+            throw .invalid(
+                "\(source) is no cluster record: \(explain(error)); move it away, or put back what was there before")
         }
     }
 
@@ -43,7 +46,9 @@ enum RecordDocument {
     }
 
     private static func foreign(_ found: String, _ cluster: String, source: String = "it") -> LeaseStoreError {
-        .invalid("\(source) belongs to the cluster '\(found)', and this member to '\(cluster)'")
+        .invalid(
+            "\(source) belongs to the cluster '\(found)', and this member to '\(cluster)': correct the name of the "
+                + "cluster, or give each cluster a place of its own")
     }
 
     private static func explain(_ error: any Error) -> String {

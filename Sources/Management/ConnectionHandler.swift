@@ -34,7 +34,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         let limits: ManagementLimits
         let connections: ConnectionTable
         let loop: LoopGate
-        let onSwitchover: SwitchoverHandler
+        let onControl: ControlHandler
+        let onPeer: PeerHandler
     }
 
     private let shared: Shared
@@ -157,26 +158,37 @@ final class ConnectionHandler: ChannelInboundHandler {
     // MARK: Answering
 
     private func answer(_ request: ManagementRequest, _ context: ChannelHandlerContext) {
+        let head = request.head
         switch shared.router.route(request) {
-        case .response(let response): send(response, to: request.head, context)
-        case .switchover(let command): pass(command, of: request, context)
+        case .response(let response): send(response, to: head, context)
+        case .control(let command):
+            pass(head, within: shared.limits.command, else: Router.unanswered, context) { [shared] reply in
+                shared.onControl(command) { reply(Router.response(to: $0)) }
+            }
+        case .peer(let question):
+            pass(head, within: shared.limits.peer, else: Router.unansweredPeer, context) { [shared] reply in
+                shared.onPeer(question) { reply(Router.response(to: $0)) }
+            }
         }
     }
 
-    private func pass(_ command: SwitchoverCommand, of request: ManagementRequest, _ context: ChannelHandlerContext) {
+    /// Waits for the supervisor.
+    private func pass(
+        _ head: HTTPRequestHead, within limit: Duration, else unanswered: ManagementResponse,
+        _ context: ChannelHandlerContext, ask: (@escaping @Sendable (ManagementResponse) -> Void) -> Void
+    ) {
         phase = .commanding
         shared.connections.works(context.channel)
         commands += 1
         let number = commands
-        let head = request.head
-        arm(shared.limits.command, context) { [self] in send(Router.unanswered, to: head, context) }
+        arm(limit, context) { [self] in send(unanswered, to: head, context) }
         let here = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         let loop = shared.loop
-        shared.onSwitchover(command) { answer in
+        ask { response in
             loop.execute {
                 let (handler, context) = here.value
                 guard handler.phase == .commanding, handler.commands == number else { return }
-                handler.send(Router.response(to: answer), to: head, context)
+                handler.send(response, to: head, context)
             }
         }
     }

@@ -19,12 +19,12 @@ struct ControlGate: Sendable {
                 .unauthorized, "no request can be authorized: the token cannot be read, or is empty",
                 hint: "see to the file that http.tokenFile names", headers: challenge)
         }
-        guard let given = Self.bearerToken(request.head.headers) else {
+        guard let given = BearerToken.given(request.head.headers) else {
             return .problem(
                 .unauthorized, "a bearer token is needed", hint: "send the header 'Authorization: Bearer TOKEN'",
                 headers: challenge)
         }
-        guard Self.constantTimeEqual(given, current) else {
+        guard BearerToken.constantTimeEqual(given, current) else {
             return .problem(.unauthorized, "the bearer token is not the right one", headers: challenge)
         }
         return nil
@@ -42,23 +42,5 @@ struct ControlGate: Sendable {
                 hint: "configure http.tokenFile, or send the request from inside the pod")
         }
         return nil
-    }
-
-    private static func bearerToken(_ headers: HTTPHeaders) -> String? {
-        let values = headers["Authorization"]
-        guard values.count == 1, let value = values.first else { return nil }
-        let parts = value.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return String(parts[1].drop { $0 == " " })
-    }
-
-    /// Takes as long for a token that differs in the first byte as for one that differs in the last.
-    static func constantTimeEqual(_ left: String, _ right: String) -> Bool {
-        let given = Array(left.utf8)
-        let expected = Array(right.utf8)
-        guard !expected.isEmpty else { return false }
-        var difference = UInt8(given.count == expected.count ? 0 : 1)
-        for index in given.indices { difference |= given[index] ^ expected[index % expected.count] }
-        return difference == 0
     }
 }

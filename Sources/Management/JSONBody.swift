@@ -6,6 +6,11 @@ enum JSONBody {
     struct Problem: Encodable {
         let error: String
         let hint: String?
+        var wouldLoseBytes: UInt64?
+    }
+
+    struct Mistake: Error, CustomStringConvertible {
+        let description: String
     }
 
     /// nil when the value has no JSON form.
@@ -16,46 +21,85 @@ enum JSONBody {
         return [UInt8](data) + [UInt8(ascii: "\n")]
     }
 
-    /// Reads a command; no body at all asks for the best candidate.
-    /// - Throws: `Mistake`, also for a key that is not known: with a mistyped `to` the primary would go to a member that
-    ///   nobody named.
-    static func switchover(_ body: [UInt8]) throws(Mistake) -> SwitchoverCommand {
-        if body.isEmpty { return SwitchoverCommand() }
+    /// Reads what another member sent: keys that this version does not know are left alone.
+    static func decode<Value: Decodable>(_ type: Value.Type, _ body: [UInt8]) throws(Mistake) -> Value {
         do {
-            let strict = try JSONDecoder().decode(StrictCommand.self, from: Data(body))
-            return strict.command
-        } catch let mistake as Mistake {
-            throw mistake
+            return try JSONDecoder().decode(type, from: Data(body))
         } catch {
-            throw Mistake(description: "the body is no JSON object with the names of members as text")
+            throw Mistake(description: "the body is no \(type)")
         }
     }
+}
 
-    struct Mistake: Error, CustomStringConvertible {
-        let description: String
-    }
-
-    private struct StrictCommand: Decodable {
-        let command: SwitchoverCommand
-
-        struct Key: CodingKey {
-            let stringValue: String
-            var intValue: Int? { nil }
-            init(stringValue: String) { self.stringValue = stringValue }
-            init?(intValue: Int) { nil }
-        }
+/// The body of a command: an object of plain values, or nothing at all.
+struct CommandBody {
+    private enum Value: Decodable {
+        case text(String)
+        case number(Int64)
+        case flag(Bool)
+        case nothing
 
         init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: Key.self)
-            for key in container.allKeys.map(\.stringValue).sorted() where key != "from" && key != "to" {
-                throw Mistake(description: "unknown key '\(key.prefix(64))'")
+            let container = try decoder.singleValueContainer()
+            if container.decodeNil() {
+                self = .nothing
+            } else if let flag = try? container.decode(Bool.self) {
+                self = .flag(flag)
+            } else if let number = try? container.decode(Int64.self) {
+                self = .number(number)
+            } else {
+                self = .text(try container.decode(String.self))
             }
-            func name(_ key: String) throws -> MemberName? {
-                let text = try container.decodeIfPresent(String.self, forKey: Key(stringValue: key))
-                if text?.isEmpty == true { throw Mistake(description: "'\(key)' is empty") }
-                return text.map { MemberName($0) }
-            }
-            command = SwitchoverCommand(from: try name("from"), to: try name("to"))
+        }
+    }
+
+    private let values: [String: Value]
+
+    /// - Throws: also for a key that is not known: with a mistyped `to` the primary would go to a member that nobody
+    ///   named.
+    init(_ body: [UInt8], keys: [String]) throws(JSONBody.Mistake) {
+        guard !body.isEmpty else {
+            values = [:]
+            return
+        }
+        do {
+            values = try JSONDecoder().decode([String: Value].self, from: Data(body))
+        } catch {
+            throw JSONBody.Mistake(description: "the body is no JSON object of texts, whole numbers, true and false")
+        }
+        if let unknown = values.keys.sorted().first(where: { !keys.contains($0) }) {
+            throw JSONBody.Mistake(description: "unknown key '\(unknown.prefix(64))'")
+        }
+    }
+
+    func name(_ key: String) throws(JSONBody.Mistake) -> MemberName? {
+        switch values[key] {
+        case nil, .nothing: return nil
+        case .text(""): throw JSONBody.Mistake(description: "'\(key)' is empty")
+        case .text(let text): return MemberName(text)
+        default: throw JSONBody.Mistake(description: "'\(key)' is no text")
+        }
+    }
+
+    func flag(_ key: String) throws(JSONBody.Mistake) -> Bool {
+        switch values[key] {
+        case nil, .nothing: return false
+        case .flag(let flag): return flag
+        default: throw JSONBody.Mistake(description: "'\(key)' is neither true nor false")
+        }
+    }
+
+    /// Milliseconds since 1970.
+    func moment(_ key: String) throws(JSONBody.Mistake) -> Int64? {
+        switch values[key] {
+        case nil, .nothing: return nil
+        case .number(let number): return number
+        case .text(let text):
+            guard let moment = MomentText.milliseconds(text) else { fallthrough }
+            return moment
+        default:
+            throw JSONBody.Mistake(
+                description: "'\(key)' is no time such as \"2026-01-02T03:04:05Z\", nor milliseconds since 1970")
         }
     }
 }

@@ -5,12 +5,14 @@ package struct ManagementConfiguration: Sendable {
     /// 0: any free port.
     package var port: Int
     package var access: ControlAccess
+    package var peers: PeerAccess
     package var limits = ManagementLimits()
 
-    package init(host: String, port: Int, access: ControlAccess) {
+    package init(host: String, port: Int, access: ControlAccess, peers: PeerAccess = .closed) {
         self.host = host
         self.port = port
         self.access = access
+        self.peers = peers
     }
 }
 
@@ -41,6 +43,8 @@ package struct ManagementLimits: Sendable {
     package var response: Duration = .seconds(10)
     /// For the supervisor to answer a command.
     package var command: Duration = .seconds(10)
+    /// For the supervisor to answer another member.
+    package var peer: Duration = .seconds(2)
     /// A loop that has not run for this long is not alive.
     package var loopStall: Duration = .seconds(5)
 

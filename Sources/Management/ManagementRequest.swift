@@ -8,13 +8,25 @@ struct ManagementRequest {
     var peerIsLocal: Bool
 
     /// Without query, and without scheme and authority, which the absolute form of a target has.
-    var path: String {
+    var path: String { String(target.prefix { $0 != "?" && $0 != "#" }) }
+
+    /// The parameters behind the question mark as they are written; one without a value has an empty one.
+    var query: [(name: String, value: String)] {
+        let rest = target.prefix { $0 != "#" }
+        guard let mark = rest.firstIndex(of: "?") else { return [] }
+        return rest[rest.index(after: mark)...].split(separator: "&").map { parameter in
+            let name = parameter.prefix { $0 != "=" }
+            return (String(name), String(parameter.dropFirst(name.count + 1)))
+        }
+    }
+
+    private var target: Substring {
         var target = head.uri[...]
         for scheme in ["http://", "https://"] where target.lowercased().hasPrefix(scheme) {
             target = target.dropFirst(scheme.count)
             target = target.firstIndex(of: "/").map { target[$0...] } ?? "/"
         }
-        return String(target.prefix { $0 != "?" && $0 != "#" })
+        return target
     }
 }
 
@@ -35,10 +47,10 @@ struct ManagementResponse: Sendable {
 
     /// Every answer of 4xx and 5xx has this form.
     static func problem(
-        _ status: HTTPResponseStatus, _ error: String, hint: String? = nil,
+        _ status: HTTPResponseStatus, _ error: String, hint: String? = nil, wouldLoseBytes: UInt64? = nil,
         headers: [(name: String, value: String)] = []
     ) -> ManagementResponse {
-        let body = JSONBody.encode(JSONBody.Problem(error: error, hint: hint)) ?? []
+        let body = JSONBody.encode(JSONBody.Problem(error: error, hint: hint, wouldLoseBytes: wouldLoseBytes)) ?? []
         return ManagementResponse(status: status, body: body, headers: headers)
     }
 }

@@ -28,21 +28,23 @@ package final class ManagementServer: Sendable {
     /// - Parameters:
     ///   - now: the clock that the moments of the snapshot were taken from.
     ///   - snapshot: called on the server's thread for every request; must not block.
-    ///   - onSwitchover: called on the server's thread for every request that is allowed and understood.
+    ///   - onControl: called on the server's thread for every request that is allowed and understood.
+    ///   - onPeer: the same for what other members ask.
     package init(
         configuration: ManagementConfiguration,
         metrics: MemberMetrics,
         now: @escaping @Sendable () -> Instant,
         snapshot: @escaping @Sendable () -> ManagementSnapshot,
-        onSwitchover: @escaping SwitchoverHandler
+        onControl: @escaping ControlHandler,
+        onPeer: @escaping PeerHandler
     ) {
         self.configuration = configuration
         shared = ConnectionHandler.Shared(
             router: Router(
-                gate: ControlGate(access: configuration.access), loopStall: configuration.limits.loopStall,
-                metrics: metrics, now: now, snapshot: snapshot),
+                gate: ControlGate(access: configuration.access), peers: PeerGate(access: configuration.peers),
+                loopStall: configuration.limits.loopStall, metrics: metrics, now: now, snapshot: snapshot),
             limits: configuration.limits, connections: ConnectionTable(limit: configuration.limits.connections),
-            loop: LoopGate(), onSwitchover: onSwitchover)
+            loop: LoopGate(), onControl: onControl, onPeer: onPeer)
     }
 
     /// Binds the socket and begins to serve.

@@ -12,6 +12,9 @@ package struct ManagementSnapshot: Sendable {
     package var leaseDeadline: Instant?
     /// Whether start-up is over: there is a data directory, and postgres has answered once.
     package var started = false
+    /// nil while nobody has looked.
+    package var storage: StorageStatus?
+    package var history = TransitionHistory()
     /// Orphans that PID 1 has waited for since it started.
     package var orphansReaped: UInt64 = 0
 

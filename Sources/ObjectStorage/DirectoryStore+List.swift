@@ -21,7 +21,7 @@ extension DirectoryStore {
         let directory = root + "/" + prefix
         do throws(SystemError) {
             // Names with a dot in front are not objects: uploads, and what network file systems put there.
-            for name in try Files.list(directory) where !name.hasPrefix(".") {
+            for name in try Files.list(directory) where name.utf8.first != UInt8(ascii: ".") {
                 if Files.isDirectory(directory + name) {
                     page.folders.append(prefix + name + "/")
                 } else {

@@ -49,7 +49,7 @@ package final class DirectoryStore: ObjectStore {
         do throws(SystemError) {
             try FileDescriptor(opening: file, O_RDONLY).fsync()
             try makeDurable(directoryOf: key)
-            try Files.syncDirectory(parent(of: file))
+            try Files.syncDirectory(Self.parent(of: file))
         } catch { throw ObjectStoreError(error) }
     }
 
@@ -59,11 +59,11 @@ package final class DirectoryStore: ObjectStore {
         do throws(SystemError) {
             try Files.remove(file)
             // Gone when the last object is gone, as in a store that has no directories.
-            rmdir(parent(of: file))
+            rmdir(Self.parent(of: file))
         } catch { throw ObjectStoreError(error) }
     }
 
-    package func removeAbandonedUploads(olderThan age: Duration) throws(ObjectStoreError) {
+    package func removeAbandonedUploads(under prefix: String, olderThan age: Duration) throws(ObjectStoreError) {
         try requireRoot()
         let incoming = root + "/" + Self.incomingName
         guard Files.isDirectory(incoming) else { return }
@@ -83,9 +83,9 @@ package final class DirectoryStore: ObjectStore {
     /// Makes the directory that holds an object, and every name on the way to it durable.
     func makeDurable(directoryOf key: ObjectKey) throws(SystemError) {
         var path = root
-        for component in key.text.split(separator: "/").dropLast() {
+        for component in key.text.utf8.split(separator: UInt8(ascii: "/")).dropLast() {
             let above = path
-            path += "/" + component
+            path += "/" + Substring(component)
             let known = durable.withLock { $0.contains(path) }
             if known, Files.isDirectory(path) { continue }
             try Files.makeDirectory(path, mode: 0o750)
@@ -113,8 +113,8 @@ package final class DirectoryStore: ObjectStore {
         }
     }
 
-    private func parent(of path: String) -> String {
-        String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex))
+    static func parent(of path: String) -> String {
+        String(path.prefix(upTo: path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.endIndex))
     }
 }
 

@@ -40,7 +40,7 @@ final class DirectoryUpload: ObjectUpload {
                 if error.isExists { return .exists }
                 throw error
             }
-            try Files.syncDirectory(String(target.prefix(upTo: target.lastIndex(of: "/") ?? target.endIndex)))
+            try Files.syncDirectory(DirectoryStore.parent(of: target))
             return .created
         } catch { throw failed(error) }
     }

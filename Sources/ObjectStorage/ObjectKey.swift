@@ -11,7 +11,9 @@ package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertibl
     package var description: String { text }
 
     /// The last component.
-    package var name: String { text.split(separator: "/").last.map(String.init) ?? text }
+    package var name: String {
+        text.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? text
+    }
 
     /// Byte order, as object stores list.
     package static func < (left: ObjectKey, right: ObjectKey) -> Bool {
@@ -22,9 +24,10 @@ package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 
     /// A leading dot would hide an object, or be `.` or `..`; a zero byte would cut a path short.
     package var isWellFormed: Bool {
+        // By bytes: an accent that follows a slash makes one character of the two.
         !text.utf8.contains(0)
-            && text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
-                !$0.isEmpty && !$0.hasPrefix(".") && $0.utf8.count <= 255
+            && text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy {
+                !$0.isEmpty && $0.first != UInt8(ascii: ".") && $0.count <= 255
             }
     }
 }

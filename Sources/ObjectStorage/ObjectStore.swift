@@ -1,4 +1,4 @@
-/// A place for objects that are written once, as a whole, and never changed: a directory today.
+/// A place for objects that are written once, as a whole, and never changed: a directory, or a bucket at an S3 service.
 ///
 /// All calls block; the caller owns the thread. nil and empty results are confirmed absences: whatever prevents an
 /// answer is thrown, because "not in the archive" and "the archive does not answer" lead a recovery to opposite ends.
@@ -25,8 +25,13 @@ package protocol ObjectStore: Sendable, CustomStringConvertible {
     /// Removes an object; one that is not there is fine.
     func delete(_ key: ObjectKey) throws(ObjectStoreError)
 
+    /// Removes many, in no order; those that are not there are fine. After an error some may be gone.
+    func delete(_ keys: [ObjectKey]) throws(ObjectStoreError)
+
     /// Removes what uploads have left whose process died: what nobody has written to for `age`. Never an object.
-    func removeAbandonedUploads(olderThan age: Duration) throws(ObjectStoreError)
+    /// - Parameter prefix: only uploads of keys that begin so, up to and including a `/`; empty for all. Where a store
+    ///   does not tell them apart, all.
+    func removeAbandonedUploads(under prefix: String, olderThan age: Duration) throws(ObjectStoreError)
 }
 
 package struct ObjectInfo: Hashable, Sendable {
@@ -79,6 +84,12 @@ package enum CreateOutcome: Hashable, Sendable {
 
 extension ObjectStore {
     package func read(_ key: ObjectKey) throws(ObjectStoreError) -> (any ObjectReader)? { try read(key, from: 0) }
+
+    package func delete(_ keys: [ObjectKey]) throws(ObjectStoreError) { for key in keys { try delete(key) } }
+
+    package func removeAbandonedUploads(olderThan age: Duration) throws(ObjectStoreError) {
+        try removeAbandonedUploads(under: "", olderThan: age)
+    }
 
     /// All pages of a listing.
     package func listAll(_ prefix: String, recursive: Bool = false) throws(ObjectStoreError) -> ObjectPage {

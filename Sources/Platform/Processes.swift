@@ -42,6 +42,14 @@ package enum Processes {
         try? Files.linkTarget("/proc/\(process)/exe")
     }
 
+    /// Whether a process is stopped by a signal (SIGSTOP), and runs nothing until it is continued.
+    package static func isStopped(_ process: ProcessID) -> Bool {
+        guard let text = try? Files.readText("/proc/\(process)/stat"), let close = text.lastIndex(of: ")") else {
+            return false
+        }
+        return text[text.index(after: close)...].split(separator: " ").first == "T"
+    }
+
     /// Whether there is such a process; one that ended and was not waited for counts.
     package static func exists(_ process: ProcessID) -> Bool {
         kill(process, 0) == 0 || errno == EPERM

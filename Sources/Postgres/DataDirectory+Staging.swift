@@ -56,6 +56,25 @@ extension DataDirectory {
         for leftover in [stagingPath, oldPath] where Files.exists(leftover) { try Files.removeTree(leftover) }
     }
 
+    /// Gives what was replaced a name under which nobody looks for it: removing it may take minutes, and the next
+    /// clone needs its name. `emptyTrash` removes it, on whatever thread has time.
+    package func putReplacedIntoTrash() throws(SystemError) {
+        guard Files.exists(oldPath) else { return }
+        try Files.renameDurably(oldPath, to: trashPrefix + String(UInt64.random(in: .min ... .max), radix: 36))
+    }
+
+    /// Removes what was put into the trash, also by an earlier run.
+    package func emptyTrash() throws(SystemError) {
+        guard let slash = path.lastIndex(of: "/") else { return }
+        let directory = slash == path.startIndex ? "/" : String(path[..<slash])
+        for name in try Files.list(directory) {
+            let entry = directory == "/" ? "/" + name : "\(directory)/\(name)"
+            if entry.hasPrefix(trashPrefix) { try Files.removeTree(entry) }
+        }
+    }
+
+    private var trashPrefix: String { path + ".pgmahout-trash-" }
+
     /// Removes what this member's own initdb has made and nobody opened: it lost the race to become the cluster.
     package func discardNeverOpened() throws {
         guard let identity = try readIdentity(), identity.cluster == cluster, identity.term == 0 else {

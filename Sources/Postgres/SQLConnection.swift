@@ -15,6 +15,8 @@ package final class SQLConnection: Sendable {
     private struct State {
         /// nil: closed or dropped.
         var handle: OpaquePointer?
+        /// Statements that this session has prepared.
+        var prepared: [String: String] = [:]
     }
 
     private let state: Mutex<State>
@@ -88,6 +90,34 @@ package final class SQLConnection: Sendable {
         }
     }
 
+    /// As `query` for a statement that is run again and again: parsed and planned once.
+    package func query(prepared sql: String, deadline: Instant) throws(SQLError) -> [[String?]] {
+        try state.withLock { (state) throws(SQLError) -> [[String?]] in
+            guard let handle = state.handle else { throw SQLError(.disconnected, "the connection is closed") }
+            do throws(SQLError) {
+                let name: String
+                if let known = state.prepared[sql] {
+                    name = known
+                } else {
+                    name = "s\(state.prepared.count)"
+                    guard PQsendPrepare(handle, name, sql, 0, nil) == 1 else { throw Self.failure(of: handle) }
+                    _ = try Self.results(handle, deadline: deadline)
+                    state.prepared[sql] = name
+                }
+                guard PQsendQueryPrepared(handle, name, 0, nil, nil, nil, 0) == 1 else {
+                    throw Self.failure(of: handle)
+                }
+                return try Self.results(handle, deadline: deadline)
+            } catch {
+                if error.kind != .server {
+                    PQfinish(handle)
+                    state.handle = nil
+                }
+                throw error
+            }
+        }
+    }
+
     // MARK: Connecting
 
     private static func resolve(
@@ -132,6 +162,11 @@ package final class SQLConnection: Sendable {
             }
         }
         guard sent == 1 else { throw failure(of: handle) }
+        return try results(handle, deadline: deadline)
+    }
+
+    /// Of a statement that was handed to libpq.
+    private static func results(_ handle: OpaquePointer, deadline: Instant) throws(SQLError) -> [[String?]] {
         try flush(handle, deadline: deadline)
         var rows: [[String?]] = []
         var problem: SQLError?

@@ -9,6 +9,8 @@ package struct SQLError: Error, Hashable, Sendable, CustomStringConvertible {
         case startingUp
         /// Wrong password, or no line of pg_hba.conf allows it (class 28).
         case authentication
+        /// Its table of connections is full, or this user's share of it (SQLSTATE 53300).
+        case exhausted
         /// The deadline passed: the server, its disk or the network hangs. The connection is dropped.
         case timedOut
         /// The connection broke, or the server ended it.
@@ -40,6 +42,7 @@ package struct SQLError: Error, Hashable, Sendable, CustomStringConvertible {
             let kind: Kind =
                 switch state {
                 case "57P03": .startingUp
+                case "53300": .exhausted
                 case _ where state.hasPrefix("28"): .authentication
                 default: .server
                 }

@@ -14,6 +14,7 @@ extension ServerConfiguration {
                 text += "host \(database) \(replication) \(address) \(method)\n"
             }
         }
+        guard admitsClients else { return text + "# Nobody else until standbys have caught up.\n" }
         text += "# From postgres.hba.\n"
         for line in hostBasedAccess { text += line.replacing("\n", with: " ") + "\n" }
         return text

@@ -57,14 +57,50 @@ extension ServerConfiguration {
         list += archiveSettings
         list.append(("recovery_target_timeline", "latest"))
         for target in ["", "_lsn", "_name", "_time", "_xid"] { list.append(("recovery_target" + target, "")) }
-        switch role {
-        case .primary: list += [("primary_conninfo", ""), ("primary_slot_name", "")]
-        case .standby(let upstream, let slot):
-            list.append(("primary_conninfo", upstream?.conninfo ?? ""))
-            list.append(("primary_slot_name", upstream == nil ? "" : slot ?? ""))
-        }
-        return list
+        list += upstreamSettings(role)
+        list += failoverSlotSettings(role)
+        return list + synchronousSettings + admissionSettings
     }
+
+    private func upstreamSettings(_ role: Role) -> [(name: String, value: String)] {
+        let delay = ("recovery_min_apply_delay", "\(applyDelayMilliseconds ?? 0)ms")
+        switch role {
+        case .primary:
+            return [("primary_conninfo", ""), ("primary_slot_name", ""), ("recovery_min_apply_delay", "0ms")]
+        case .standby(let upstream, let slot):
+            return [
+                ("primary_conninfo", upstream?.conninfo ?? ""),
+                ("primary_slot_name", upstream == nil ? "" : slot ?? ""),
+                delay,
+            ]
+        case .standbyLeader(let remote):
+            var list = [
+                ("primary_conninfo", remote.conninfo ?? ""),
+                ("primary_slot_name", remote.conninfo == nil ? "" : remote.slot ?? ""), delay,
+            ]
+            // After that of our own archive: the last line counts.
+            if restoresFromArchive, let command = remote.restoreCommand { list.append(("restore_command", command)) }
+            return list
+        }
+    }
+
+    /// `sync_replication_slots` needs feedback, a slot on the upstream, and a database in primary_conninfo.
+    private func failoverSlotSettings(_ role: Role) -> [(name: String, value: String)] {
+        guard let failoverSlots, failoverSlots.major >= 17 else { return [] }
+        let slots = failoverSlots.standbySlots.sorted().joined(separator: ", ")
+        return [
+            ("sync_replication_slots", "on"), ("hot_standby_feedback", "on"), ("synchronized_standby_slots", slots),
+        ]
+    }
+
+    var synchronousSettings: [(name: String, value: String)] {
+        [("synchronous_standby_names", synchronous.standbyNames)]
+    }
+
+    var admissionSettings: [(name: String, value: String)] { [(Self.admissionSetting, admitsClients ? "on" : "off")] }
+
+    /// A setting of our own: tells over SQL which pg_hba.conf was loaded with it.
+    static let admissionSetting = "pgmahout.admits_clients"
 
     private var logSettings: [(name: String, value: String)] {
         switch log {
@@ -90,7 +126,7 @@ extension ServerConfiguration {
         return [
             ("archive_mode", "on"),
             ("archive_command", command("push", "%p %f")),
-            ("restore_command", command("fetch", "%f %p")),
+            ("restore_command", restoresFromArchive ? command("fetch", "%f %p") : ""),
         ]
     }
 
@@ -105,11 +141,12 @@ extension ServerConfiguration {
             ("max_prepared_transactions", 0, 0, found?.maxPreparedTransactions),
             ("max_locks_per_transaction", 64, 0, found?.maxLocksPerTransaction),
         ]
-        return limits.compactMap { limit in
-            let own = parameters[limit.name].flatMap { Int($0) }
-            let value = max(own ?? limit.initial, limit.least)
-            if case .standby = role, let found = limit.found { return (limit.name, String(max(value, Int(found)))) }
-            return own == nil && limit.least == 0 ? nil : (limit.name, String(value))
+        // In every role, and always with a value: one that appears or vanishes with a promotion would count as changed,
+        // and wait for a restart.
+        return limits.map { limit in
+            let value = max(parameters[limit.name].flatMap { Int($0) } ?? limit.initial, limit.least)
+            if role != .primary, let found = limit.found { return (limit.name, String(max(value, Int(found)))) }
+            return (limit.name, String(value))
         }
     }
 
@@ -151,6 +188,14 @@ extension ServerConfiguration {
         }
         if plain, !word.isEmpty { return word }
         return "'" + word.replacing("'", with: "'\\''").replacing("%", with: "%%") + "'"
+    }
+
+    /// `text` with other values for these settings; those it has no line for come last.
+    static func replacing(_ settings: [(name: String, value: String)], in text: String) -> String {
+        var result = withoutSettings(Set(settings.map(\.name)), text)
+        if !result.hasSuffix("\n") { result += "\n" }
+        for (name, value) in settings { result += line(name, value) }
+        return result
     }
 
     /// The text of postgresql.auto.conf without lines that set one of `names`.

@@ -9,6 +9,37 @@ package struct ServerConfiguration: Hashable, Sendable {
         /// - upstream: where to stream from; nil: from nowhere, which stops a running WAL receiver.
         /// - slot: on the upstream; must exist there.
         case standby(upstream: ConnectionInfo?, slot: String?)
+        /// The leader of a cluster that follows another: the others of its own cluster stream from it.
+        case standbyLeader(RemotePrimary)
+    }
+
+    /// Another cluster, as its administrator says how to reach it.
+    package struct RemotePrimary: Hashable, Sendable {
+        /// In libpq's form, without a password; nil: nothing is streamed.
+        package var conninfo: String?
+        /// On the remote primary, where it must exist.
+        package var slot: String?
+        /// For the other cluster's archive; nil: as of this cluster's own.
+        package var restoreCommand: String?
+
+        package init(conninfo: String?, slot: String? = nil, restoreCommand: String? = nil) {
+            self.conninfo = conninfo
+            self.slot = slot
+            self.restoreCommand = restoreCommand
+        }
+    }
+
+    /// Logical slots that outlive a failover: PostgreSQL 17 and later copy those that were made with `failover`.
+    package struct FailoverSlots: Hashable, Sendable {
+        /// Of the server; nothing is written below 17.
+        package var major: Int
+        /// Physical slots on the primary whose standbys must have received a change before a subscriber gets it.
+        package var standbySlots: [String]
+
+        package init(major: Int, standbySlots: [String]) {
+            self.major = major
+            self.standbySlots = standbySlots
+        }
     }
 
     /// Programs that hand WAL to the archiver and get it from there.
@@ -45,6 +76,16 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var hostBasedAccess: [String]
     package var archive: ArchiveClient?
     package var log: LogDestination
+    /// Whom commits wait for. Also a standby's file says so: it holds from the very moment of a promotion.
+    package var synchronous = SynchronousSetting.none
+    /// False: nobody but members and the superuser on this machine gets in.
+    package var admitsClients = true
+    /// A standby's `recovery_min_apply_delay`.
+    package var applyDelayMilliseconds: Int64?
+    package var failoverSlots: FailoverSlots?
+    /// False: no restore_command, so that the archive is asked for nothing: a promotion that finds the archive out of
+    /// reach would wait for it.
+    package var restoresFromArchive = true
 
     package init(
         member: MemberName, dataDirectory: String, runDirectory: String, listen: String, port: Int, superuser: String,
@@ -89,7 +130,7 @@ package struct ServerConfiguration: Hashable, Sendable {
     package func prepareStart(_ role: Role) throws {
         let signal = dataDirectory + "/standby.signal"
         switch role {
-        case .standby:
+        case .standby, .standbyLeader:
             if !Files.exists(signal) { try Files.writeDurably([UInt8](), to: signal) }
             try write(role)
         case .primary:
@@ -116,6 +157,26 @@ package struct ServerConfiguration: Hashable, Sendable {
         let control = try? ControlData.read(dataDirectory: dataDirectory)
         try replace("postgresql.conf", by: renderSettings(role, control: control))
         try replace("pg_hba.conf", by: renderHostBasedAccess())
+    }
+
+    /// Writes whom commits wait for, and nothing else: the rest of the configuration stays as it was loaded.
+    package func writeSynchronous() throws {
+        try replaceSettings(in: "postgresql.conf", by: synchronousSettings)
+    }
+
+    /// Writes who is let in, and nothing else.
+    package func writeAccess() throws {
+        try replace("pg_hba.conf", by: renderHostBasedAccess())
+        try replaceSettings(in: "postgresql.conf", by: admissionSettings)
+    }
+
+    private func replaceSettings(in name: String, by settings: [(name: String, value: String)]) throws {
+        let text = try Files.readText(dataDirectory + "/" + name)
+        guard text.hasPrefix(Self.header) else {
+            throw DataDirectoryError("'\(dataDirectory)/\(name)' was not written by pgmahout")
+        }
+        try dropOverrides(managed: Set(settings.map(\.name)))
+        try replace(name, by: Self.replacing(settings, in: text))
     }
 
     private func replace(_ name: String, by text: String) throws(SystemError) {

@@ -20,18 +20,21 @@ package struct SlotPlan: Hashable, Sendable {
     ///   - members: all of the record.
     ///   - positions: how far each member has received, as it last said. A standby keeps all WAL for members it does
     ///     not hear of, as the primary does for those that are away.
+    ///   - permanent: names of physical slots for others than members, which every member shall have.
+    ///   - permanentPositions: where those stand on the primary (`Slots.positions`). A standby moves its own there; those
+    ///     that it does not know of it moves to where the last of the members is.
     package init(
-        report: LocalReport, member: MemberName, members: some Sequence<MemberName>, positions: [MemberName: LSN]
+        report: LocalReport, member: MemberName, members: some Sequence<MemberName>, positions: [MemberName: LSN],
+        permanent: [String] = [], permanentPositions: [String: LSN] = [:]
     ) {
         let others = members.filter { $0 != member }
-        let wanted = Set(others.map { SlotName.of($0) })
+        let wanted = Set(others.map { SlotName.of($0) } + permanent)
         let existing = report.slots.filter { $0.isPhysical && SlotName.isOurs($0.name) }
         let lost = Set(existing.filter { $0.isLost && !$0.isActive }.map(\.name))
         drop = existing.filter { !$0.isActive && (!wanted.contains($0.name) || $0.isLost) }.map(\.name).sorted()
         let kept = Set(report.slots.map(\.name)).subtracting(lost)
         create = wanted.subtracting(kept).sorted()
-        // On a primary, the standbys move their slots by themselves.
-        guard report.inRecovery else { return }
+        // Whoever streams from here moves its slot by itself; on a primary that leaves those that stream from a standby.
         for other in others.sorted() {
             guard let position = positions[other],
                 let slot = existing.first(where: { $0.name == SlotName.of(other) }),
@@ -40,6 +43,17 @@ package struct SlotPlan: Hashable, Sendable {
             // No server can move a slot past what it has replayed itself.
             let target = min(position, report.replayed)
             if target > restart { advance.append(Advance(slot: slot.name, to: target)) }
+        }
+        // Those of a primary are moved by whoever uses them.
+        guard report.inRecovery else { return }
+        let last = others.allSatisfy { positions[$0] != nil } ? others.compactMap { positions[$0] }.min() : nil
+        for name in Set(permanent).sorted() {
+            guard let position = permanentPositions[name] ?? last,
+                let slot = report.slots.first(where: { $0.name == name && $0.isPhysical }),
+                !slot.isActive, !slot.isLost, let restart = slot.restart
+            else { continue }
+            let target = min(position, report.replayed)
+            if target > restart { advance.append(Advance(slot: name, to: target)) }
         }
     }
 }

@@ -26,4 +26,18 @@ package enum Slots {
         }
         return problems
     }
+    /// Where slots of these names stand, for those that exist and keep WAL.
+    package static func positions(
+        of names: [String], on connection: SQLConnection, deadline: Instant
+    ) throws(SQLError) -> [String: LSN] {
+        let rows = try connection.query(
+            "SELECT slot_name, restart_lsn::text FROM pg_replication_slots WHERE restart_lsn IS NOT NULL",
+            deadline: deadline)
+        var found: [String: LSN] = [:]
+        for row in rows {
+            guard let name = row[0], names.contains(name), let position = row[1].flatMap({ LSN($0) }) else { continue }
+            found[name] = position
+        }
+        return found
+    }
 }

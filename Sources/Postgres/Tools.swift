@@ -79,8 +79,15 @@ package struct Tools: Hashable, Sendable {
     }
 
     /// A clone into the staging directory, which is synced as a whole when it is adopted.
-    /// - Parameter slot: on the source, where it must exist: keeps the WAL until the clone streams from there.
+    ///
+    /// It receives WAL, too, and with a slot it says how far: not in the member's name, or commits would be acknowledged
+    /// on the strength of a directory that may never be finished.
+    /// - Parameters:
+    ///   - source: a primary or a standby.
+    ///   - slot: on the source, where it must exist: keeps the WAL until the clone streams from there.
     package func baseBackup(from source: ConnectionInfo, into directory: String, slot: String? = nil) -> Command {
+        var source = source
+        source.applicationName = "clone of " + source.applicationName
         var arguments = [
             "--pgdata=\(directory)", "--dbname=\(source.conninfo)", "--wal-method=stream", "--checkpoint=fast",
             "--label=pgmahout clone", "--no-password", "--no-sync", "--no-manifest",

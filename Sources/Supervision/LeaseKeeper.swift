@@ -2,25 +2,29 @@ import ClusterModel
 import Leadership
 import LeaseStores
 import Platform
+import Synchronization
 
 /// The thread that talks to the lease store, and does nothing else: a renewal waits for nobody.
 final class LeaseKeeper: Sendable {
     private let store: any LeaseStore
     private let thread: WorkerThread
     private let mailbox: Mailbox<Message>
-    private let watch: (any LeaseWatch)?
+    private let watch = Mutex<(any LeaseWatch)?>(nil)
 
     init(store: any LeaseStore, mailbox: Mailbox<Message>) throws(SystemError) {
         self.store = store
         self.mailbox = mailbox
         thread = try WorkerThread(name: "lease", capacity: 8)
-        // Without a watch the regular reading is all there is.
-        watch = try? store.watch { _ = mailbox.post(.storeChanged) }
     }
 
     /// False when it is busy; the caller asks again later.
     func read() -> Bool {
-        thread.submit { [store, mailbox] in _ = mailbox.post(.storeRead(Self.read(store))) }
+        thread.submit { [self] in
+            let result = Self.read(store)
+            _ = mailbox.post(.storeRead(result))
+            // Without a watch the regular reading is all there is. One that cannot be had now may be had later.
+            if case .success = result { watchIfNeeded() }
+        }
     }
 
     func write(_ write: StoreWrite) -> Bool {
@@ -43,8 +47,14 @@ final class LeaseKeeper: Sendable {
         }
     }
 
+    private func watchIfNeeded() {
+        guard watch.withLock({ $0 == nil }) else { return }
+        let new = try? store.watch { [mailbox] in _ = mailbox.post(.storeChanged) }
+        watch.withLock { $0 = new }
+    }
+
     func stop() {
-        watch?.stop()
+        watch.withLock { $0?.stop() }
         thread.stop()
     }
 

@@ -8,11 +8,14 @@ import Synchronization
 final class LocalProbe: Sendable {
     private let thread: WorkerThread
     private let mailbox: Mailbox<Message>
+    /// Of knocks: a postmaster that hangs must not delay what the long-lived connection says.
+    private let door: WorkerThread
     private let connection = Mutex<SQLConnection?>(nil)
 
     init(mailbox: Mailbox<Message>) throws(SystemError) {
         self.mailbox = mailbox
         thread = try WorkerThread(name: "local-sql", capacity: 4)
+        door = try WorkerThread(name: "local-door", capacity: 2)
     }
 
     /// What slots there should be; nil: leave them alone this time.
@@ -20,6 +23,8 @@ final class LocalProbe: Sendable {
         var member: MemberName
         var members: [MemberName]
         var positions: [MemberName: LSN]
+        /// Further slots that every member has.
+        var permanent: [String]
     }
 
     /// - starting: the data directory of a server that has not answered yet: it is not asked before it says in its pid
@@ -50,10 +55,35 @@ final class LocalProbe: Sendable {
         }
     }
 
+    /// Whether new connections are served, and whether its processes run: a server whose postmaster is stopped goes on
+    /// answering over old connections.
+    func knock(
+        _ info: ConnectionInfo, run: Int, patience: Duration, postmaster: ProcessID, dataDirectory: String
+    ) -> Bool {
+        door.submit { [mailbox] in
+            let begun = BootClock.now()
+            var knock = Knock.answered
+            do throws(SQLError) {
+                try SQLConnection.open(info, deadline: begun + patience).close()
+            } catch {
+                if error.sqlState == "53300" { knock = .exhausted }
+                if error.kind == .timedOut { knock = .silent }
+            }
+            let processes = Processes.postgres(postmaster: postmaster, dataDirectory: dataDirectory)
+            let stopped = processes.count { Processes.isStopped($0) }
+            // One or two may be under a debugger.
+            if stopped * 2 > processes.count { knock = .stopped(stopped, of: processes.count) }
+            _ = mailbox.post(.knocked(knock, at: begun, run: run))
+        }
+    }
+
     /// The server behind the connection is gone.
     func close() { connection.withLock { $0 = nil } }
 
-    func stop() { thread.stop() }
+    func stop() {
+        thread.stop()
+        door.stop()
+    }
 
     private func open(_ info: ConnectionInfo, _ deadline: Instant) throws(SQLError) -> SQLConnection {
         if let present = connection.withLock({ $0 }), present.isOpen { return present }
@@ -63,7 +93,9 @@ final class LocalProbe: Sendable {
     }
 
     private func reconcile(_ report: LocalReport, _ wish: SlotWish, _ info: ConnectionInfo) {
-        let plan = SlotPlan(report: report, member: wish.member, members: wish.members, positions: wish.positions)
+        let plan = SlotPlan(
+            report: report, member: wish.member, members: wish.members, positions: wish.positions,
+            permanent: wish.permanent)
         guard !plan.isEmpty else { return }
         let deadline = BootClock.now() + .seconds(2)
         do throws(SQLError) {

@@ -19,8 +19,13 @@ enum Message: Sendable {
 
     /// - run: which start of postgres was asked; a report of an earlier one is void.
     case probed(Result<LocalReport, SQLError>, at: Instant, run: Int)
+    /// A connection beside the long-lived one was tried.
+    case knocked(Knock, at: Instant, run: Int)
     case slotProblems([String])
     case peerAnswered(MemberName, MemberStatus, at: Instant)
+    case peerReplied(MemberName, PeerRequest, Result<PeerAnswer, PeerFailure>)
+    /// Another member asks; nil: it cannot be answered now.
+    case peerRequested(PeerRequest, reply: @Sendable (PeerAnswer?) -> Void)
     case historyFetched(TimelineHistory)
     case historyUnavailable(String)
 
@@ -28,7 +33,12 @@ enum Message: Sendable {
     /// One step of an operation is through; `error` says why it failed.
     case stepDone(OperationStep, error: String?)
 
-    case switchover(SwitchoverCommand, reply: @Sendable (SwitchoverAnswer) -> Void)
+    /// The files with a setting of that number are written, or could not be.
+    case settingWritten(Int, error: String?)
+    case disk(DiskState)
+    case keptWAL(String)
+
+    case control(ControlRequest, reply: @Sendable (ControlAnswer) -> Void)
     case reloaded(Result<LoadedConfiguration, ReloadRefused>)
 }
 
@@ -47,7 +57,8 @@ struct ReloadRefused: Error {
 struct OperationStep: Hashable, Sendable {
     enum Kind: Hashable, Sendable {
         case prepareStart, discardStaging, initdb, finishBootstrap, adopt, makeSlot, baseBackup, sourceCheckpoint
-        case beginRewind, rewind, endRewind, discard, requestPromotion, writeFollow, checkpoint, raiseTerm
+        case beginRewind, rewind, endRewind, discard, requestPromotion, writeFollow, checkpoint, preparePromotion
+        case makeRoom, keepWAL, writeDetached, endReceiver
     }
 
     var kind: Kind

@@ -12,6 +12,8 @@ struct PostgresProcess {
     /// It was started as primary, or asked to promote.
     var mayWrite: Bool
     var answered = false
+    /// A standby has reached the end of what it had when it was started.
+    var knowsItsEnd = false
     var stop: Stop?
 
     /// An escalation that is under way.

@@ -37,13 +37,17 @@ struct LoadedConfiguration: Sendable {
             giveUpAfter: configuration.lease.giveUpAfter, killWithin: configuration.lease.killWithin,
             maximumLag: configuration.replication.maximumLag,
             crashRestartBudget: configuration.failover.crashRestartBudget,
+            unresponsiveBudget: configuration.failover.unresponsiveBudget,
             // Peers are asked every second period; one answer may be late.
-            reportLifetime: configuration.lease.renewEvery * 2 + .milliseconds(1500))
+            reportLifetime: configuration.lease.renewEvery * 2 + .milliseconds(1500),
+            synchronousMode: configuration.synchronous.mode, synchronousCount: configuration.synchronous.count,
+            quorumTakeOverAfter: configuration.lease.quorumTakeOverAfter,
+            bootstrapPatience: configuration.bootstrap.patience)
     }
 
     var server: ServerConfiguration {
         let postgres = configuration.postgres
-        return ServerConfiguration(
+        var server = ServerConfiguration(
             member: configuration.member, dataDirectory: configuration.dataDirectory,
             runDirectory: configuration.runDirectory, listen: postgres.listen, port: postgres.port,
             superuser: postgres.superuser, replicationUser: postgres.replicationUser,
@@ -52,6 +56,8 @@ struct LoadedConfiguration: Sendable {
             archive: configuration.archive.map { _ in
                 ServerConfiguration.ArchiveClient(program: programs.walClient, socket: archiverSocket)
             }, log: .jsonLines(directory: logDirectory))
+        server.applyDelayMilliseconds = configuration.traits.applyDelayMilliseconds
+        return server
     }
 
     var initialSettings: Tools.InitialSettings {
@@ -73,12 +79,12 @@ struct LoadedConfiguration: Sendable {
             name: configuration.member,
             incarnation: Incarnation(name: configuration.member, podUID: podUID, bootID: bootID),
             api: configuration.apiURL, postgresHost: configuration.postgres.host,
-            postgresPort: configuration.postgres.port)
+            postgresPort: configuration.postgres.port, traits: configuration.traits)
     }
 
     /// Outside Kubernetes: this boot of this machine and this data directory. Two runs with the same value cannot be
     /// alive at once, because the second does not get the lock of the directory.
-    private var podUID: String {
+    var podUID: String {
         if !configuration.podUID.isEmpty { return configuration.podUID }
         let boot = (try? Files.readText("/proc/sys/kernel/random/boot_id", limit: 64))?.prefix(8) ?? "unknown"
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325

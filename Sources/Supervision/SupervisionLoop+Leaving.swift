@@ -41,5 +41,7 @@ extension SupervisionLoop {
         lease.stop()
         probe.stop()
         peers.stop()
+        storage.stop()
+        kubernetes?.stop()
     }
 }

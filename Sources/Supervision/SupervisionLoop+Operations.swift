@@ -21,12 +21,13 @@ extension SupervisionLoop {
                 try directory.discardStaging()
             }
         case .clone: onDisk(.discardStaging) { directory in try directory.discardStaging() }
-        case .rewind(let source): checkpointAtSource(source)
+        case .rewind: keepWAL()
         case .discard: onDisk(.discard) { directory in try directory.discardNeverOpened() }
         case .start(let mode): prepareStart(mode)
         case .stop(let mode): stop(mode)
-        case .promote: raiseTerm()
+        case .promote(let target): preparePromotion(to: target)
         case .follow(let name): writeFollow(name)
+        case .detach: detach()
         case .checkpoint:
             let local = loaded.server.local()
             onRemote(.checkpoint) { deadline in
@@ -52,12 +53,15 @@ extension SupervisionLoop {
             run(.initdb, tools.initdb(into: dataDirectory.stagingPath, loaded.initialSettings, major: major))
         case (.initialize, .initdb): finishBootstrap()
         case (.initialize, .finishBootstrap): adopt(term: 0)
-        case (.clone(let source), .discardStaging): makeSlot(at: source)
+        case (.clone(let source), .discardStaging): makeRoom(for: source)
+        case (.clone(let source), .makeRoom): makeSlot(at: source)
         case (.clone(let source), .makeSlot): baseBackup(from: source)
         // A base backup ends with a switch to a segment that nobody has written to yet: until somebody does, the
         // primary refuses to stream from there, and on an idle cluster that may take minutes. A checkpoint writes.
         case (.clone(let source), .baseBackup): checkpointAtSource(source)
-        case (.clone, .sourceCheckpoint): adopt(term: max(1, observation.store.record?.term ?? 1))
+        case (.clone, .sourceCheckpoint): keepWAL()
+        case (.clone, .keepWAL): adopt(term: max(1, observation.store.record?.term ?? 1))
+        case (.rewind(let source), .keepWAL): checkpointAtSource(source)
         case (.rewind(let source), .sourceCheckpoint):
             onDisk(.beginRewind) { directory in
                 _ = try PostmasterPIDFile.removeStale(dataDirectory: directory.path)
@@ -66,8 +70,10 @@ extension SupervisionLoop {
         case (.rewind(let source), .beginRewind): rewind(to: source)
         case (.rewind(let source), .rewind): endRewind(source)
         case (.start(let mode), .prepareStart): spawnPostmaster(mode)
-        case (.promote, .raiseTerm): requestPromotion()
+        case (.promote, .preparePromotion): requestPromotion()
         case (.promote, .requestPromotion): nextProbeAt = BootClock.now()
+        case (.detach, .writeDetached): endReceiver()
+        case (.detach, .endReceiver): receiverEnded()
         case (.follow(let name), .writeFollow):
             upstream = (name, startAddress)
             observation.local.upstream = presentUpstream
@@ -104,6 +110,7 @@ extension SupervisionLoop {
             afterPromotion()
         default: observation.operation = nil
         }
+        detachedAt = nil
         if error == nil { forgetFailure(of: operation) }
     }
 
@@ -112,9 +119,17 @@ extension SupervisionLoop {
         guard settling.isSettling else { return }
         settling = (false, nil)
         observation.operation = nil
-        // On the thread of the next step, which waits for it: beside it, it could take the next staging directory away.
+        // Renamed before the next step begins, and removed beside it: that may take minutes.
         let directory = dataDirectory
-        disk.submit { try? directory.removeLeftovers() }
+        disk.submit { [janitor, log] in
+            do {
+                try directory.discardStaging()
+                try directory.putReplacedIntoTrash()
+            } catch {
+                log.warning("what was replaced cannot be put away", metadata: ["error": "\(error)"])
+            }
+            janitor.submit { try? directory.emptyTrash() }
+        }
     }
 
     func note(failureOf operation: Operation, _ reason: String) {
@@ -150,6 +165,22 @@ extension SupervisionLoop {
         if !accepted { endOperation("the disk thread has too much to do") }
     }
 
+    /// As `onRemote`, for steps of a take-over on the local server.
+    func onUrgent(
+        _ kind: OperationStep.Kind, until deadline: Instant, _ work: @escaping @Sendable (Instant) throws -> Void
+    ) {
+        let step = OperationStep(kind: kind, operation: operationNumber)
+        let accepted = urgent.submit { [mailbox] in
+            do {
+                try work(deadline)
+                _ = mailbox.post(.stepDone(step, error: nil))
+            } catch {
+                _ = mailbox.post(.stepDone(step, error: "\(error)"))
+            }
+        }
+        if !accepted { endOperation("the SQL thread has too much to do") }
+    }
+
     func onRemote(_ kind: OperationStep.Kind, _ work: @escaping @Sendable (Instant) throws -> Void) {
         let step = OperationStep(kind: kind, operation: operationNumber)
         let accepted = remote.submit { [mailbox] in
@@ -164,7 +195,7 @@ extension SupervisionLoop {
     }
 
     /// Runs a program that must not outlive PID 1; spawned here, on the main thread, which never ends before it.
-    private func run(_ kind: OperationStep.Kind, _ command: Command) {
+    func run(_ kind: OperationStep.Kind, _ command: Command) {
         let step = OperationStep(kind: kind, operation: operationNumber)
         var command = command
         if command.output == .inherit { command.output = logStream }
@@ -185,93 +216,12 @@ extension SupervisionLoop {
         stepDone(tool.step, error: status.isSuccess ? nil : "it ended with \(status); its output is in this log")
     }
 
-    private func finishBootstrap() {
-        let postgres = loaded.configuration.postgres
-        do {
-            let script = try Bootstrap.script(
-                superuser: postgres.superuser,
-                superuserPassword: postgres.superuserPasswordFile.map { try PasswordFile.readSecret($0) },
-                replicationUser: postgres.replicationUser,
-                replicationPassword: postgres.replicationPasswordFile.map { try PasswordFile.readSecret($0) })
-            let input = try Bootstrap.descriptor(of: script)
-            run(
-                .finishBootstrap,
-                tools.finishBootstrap(in: dataDirectory.stagingPath, script: input.rawValue))
-        } catch {
-            endOperation("\(error)")
-        }
-    }
-
-    private func adopt(term: UInt64) {
-        let cluster = loaded.configuration.cluster
-        let major = major
-        let expected = observation.store.record?.systemIdentifier
-        onDisk(.adopt) { directory in
-            let control = try ControlData.read(dataDirectory: directory.stagingPath)
-            if let expected, expected != control.systemIdentifier {
-                throw DataDirectoryError(
-                    "the copy is of the system \(control.systemIdentifier), and the cluster is \(expected)")
-            }
-            try directory.adoptStaging(
-                DataDirectoryIdentity(
-                    cluster: cluster, systemIdentifier: control.systemIdentifier, majorVersion: major, term: term))
-        }
-    }
-
-    private func makeSlot(at source: MemberName) {
-        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
-        let slot = SlotName.of(observation.me.name)
-        onRemote(.makeSlot) { deadline in
-            let connection = try SQLConnection.open(info, deadline: deadline)
-            _ = try connection.query(
-                """
-                SELECT pg_create_physical_replication_slot($1, true)
-                 WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)
-                """, [slot], deadline: deadline)
-        }
-    }
-
-    private func baseBackup(from source: MemberName) {
-        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
-        do {
-            try writePasswordFile()
-        } catch {
-            return endOperation("\(error)")
-        }
-        run(.baseBackup, tools.baseBackup(from: info, into: dataDirectory.stagingPath))
-    }
-
-    private func checkpointAtSource(_ source: MemberName) {
-        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
-        onRemote(.sourceCheckpoint) { deadline in
-            try Promotion.checkpoint(on: SQLConnection.open(info, deadline: deadline), deadline: deadline)
-        }
-    }
-
-    private func rewind(to source: MemberName) {
-        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
-        do {
-            try writePasswordFile()
-        } catch {
-            return endOperation("\(error)")
-        }
-        run(.rewind, tools.rewind(dataDirectory.path, to: info))
-    }
-
-    private func endRewind(_ source: MemberName) {
-        let server = loaded.server
-        let role = standbyRole(source)
-        let term = observation.store.record?.term ?? 0
-        onDisk(.endRewind) { directory in
-            try server.prepareStart(role)
-            try directory.endRewind(term: term)
-        }
-    }
-
     private func writeFollow(_ name: MemberName) {
-        let server = loaded.server
+        guard decision.vote == nil else { return endOperation("a vote is binding", silently: true) }
+        let server = server
         let role = standbyRole(name)
         startAddress = upstreamInfo(name)
+        filesMayNameUpstream = true
         onDisk(.writeFollow) { _ in try server.write(role) }
     }
 }

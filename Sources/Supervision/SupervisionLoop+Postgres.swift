@@ -14,7 +14,8 @@ extension SupervisionLoop {
 
     /// While something is about to change, more often.
     private var probeInterval: Duration {
-        if postgres?.answered == false || observation.operation == .promote { return .milliseconds(25) }
+        if postgres?.answered == false || observation.operation?.isPromotion == true { return .milliseconds(25) }
+        if observation.operation == .detach { return .milliseconds(25) }
         if observation.store.record?.intent.switchover != nil || observation.store.record?.holder == nil {
             return .milliseconds(50)
         }
@@ -30,11 +31,25 @@ extension SupervisionLoop {
             var positions: [MemberName: LSN] = [:]
             for (name, peer) in observation.peers { positions[name] = peer.status.flushed }
             wish = LocalProbe.SlotWish(
-                member: observation.me.name, members: Array(record.members.keys), positions: positions)
+                member: observation.me.name, members: Array(record.members.keys), positions: positions,
+                permanent: loaded.configuration.slots.permanent)
         }
         probing = probe.look(
             loaded.server.local(), run: postgres.run, patience: postgres.answered ? .seconds(2) : .milliseconds(500),
             starting: postgres.answered ? nil : loaded.configuration.dataDirectory, slots: wish)
+        if postgres.answered, now >= nextKnockAt, !knocking {
+            knocking = probe.knock(
+                loaded.server.local(), run: postgres.run, patience: .seconds(2), postmaster: postgres.process,
+                dataDirectory: canonicalDataDirectory)
+        }
+    }
+
+    func knocked(_ knock: Knock, at: Instant, run: Int) {
+        knocking = false
+        nextKnockAt = BootClock.now() + (knock == .answered ? .seconds(3) : .milliseconds(500))
+        guard let postgres, postgres.run == run, postgres.stop == nil else { return }
+        ailments.knocked(knock, at: at)
+        if knock != .answered { log.warning("postgres does not take connections", metadata: ["why": "\(knock)"]) }
     }
 
     func probed(_ result: Result<LocalReport, SQLError>, at: Instant, run: Int) {
@@ -44,12 +59,17 @@ extension SupervisionLoop {
         case .success(let report):
             let firstTime = !process.answered
             process.answered = true
+            process.knowsItsEnd = process.knowsItsEnd || report.knowsItsEnd
             postgres = process
             self.report = report
             reportedAt = at
             observation.local.crashedSince = nil
-            observation.local.process = .running(running(report, at: at))
-            if !report.inRecovery, observation.operation == .promote { endOperation(nil) }
+            ailments.answered()
+            let running = running(report, at: at)
+            observation.local.process = .running(running)
+            if !report.inRecovery, observation.operation?.isPromotion == true { endOperation(nil) }
+            settle(report)
+            finishDetach(running)
             if firstTime {
                 log.info(
                     "postgres answers",
@@ -61,13 +81,36 @@ extension SupervisionLoop {
         case .failure(let error):
             nextProbeAt = BootClock.now() + (process.answered ? .milliseconds(250) : probeInterval)
             if process.answered { log.warning("postgres does not answer", metadata: ["error": "\(error)"]) }
+            if ailments.failed(error, at: at), case .running(var running) = observation.local.process {
+                // It has answered, if only to turn us away.
+                running.provedAt = ailments.proof(at)
+                observation.local.process = .running(running)
+            }
         }
     }
 
     private func running(_ report: LocalReport, at: Instant) -> LocalState.Running {
-        LocalState.Running(
+        var running = LocalState.Running(
             inRecovery: report.inRecovery, timeline: report.timeline, flushed: report.flushed,
-            replayed: report.replayed, streaming: report.isStreaming, upstream: presentUpstream, provedAt: at)
+            replayed: report.replayed, streaming: report.isStreaming, upstream: presentUpstream,
+            provedAt: ailments.proof(at), pendingRestart: report.pendingRestart,
+            knowsItsEnd: postgres?.knowsItsEnd ?? report.knowsItsEnd)
+        if report.inRecovery {
+            running.receiving = report.hasReceiverProcess || filesMayNameUpstream
+        } else {
+            running.synchronous = report.synchronous
+            running.admitsClients = report.admitsClients
+            running.replicas = replicas(report)
+        }
+        return running
+    }
+
+    /// By the names that standbys give themselves; whoever else streams is none of the members.
+    private func replicas(_ report: LocalReport) -> [MemberName: ReplicaState] {
+        guard let members = observation.store.record?.members else { return [:] }
+        return report.replicas.filter { members[$0.key] != nil && $0.key != observation.me.name }.mapValues {
+            ReplicaState(streaming: $0.streaming, flushed: $0.flushed)
+        }
     }
 
     /// nil as well when the upstream's address has changed since the files were written: a pod that was replaced.
@@ -101,7 +144,10 @@ extension SupervisionLoop {
             observation.local.process = .starting(since: now)
             observation.local.mayWrite = mode == .primary
             upstream = nil
-            if case .standby(.some(let name)) = mode { upstream = (name, startAddress) }
+            if case .standby(.some(let name)) = mode, startAddress != nil { upstream = (name, startAddress) }
+            filesMayNameUpstream = upstream != nil
+            ailments = Ailments()
+            nextKnockAt = now + .seconds(3)
             observation.local.upstream = presentUpstream
             report = nil
             nextProbeAt = now
@@ -131,6 +177,9 @@ extension SupervisionLoop {
             _ = Processes.killPostgres(postmaster: 0, dataDirectory: canonicalDataDirectory)
         }
         observation.local.mayWrite = false
+        observation.local.settingInFlight = false
+        settingRetryAt = nil
+        ailments = Ailments()
         observation.local.process = .stopping
         report = nil
         if let stop = ended.stop {
@@ -140,6 +189,8 @@ extension SupervisionLoop {
         } else {
             log.error("postgres ended unasked", metadata: ["status": "\(status)", "answered": "\(ended.answered)"])
             observation.local.crashedSince = observation.local.crashedSince ?? now
+            // A full disk is the most likely reason that can be mended.
+            storage.probeNow()
             if let operation = observation.operation { endOperation("postgres ended during \(operation)") }
             if !ended.answered { note(failureOf: .start(ended.mode), "postgres ended before it answered: \(status)") }
         }
@@ -198,54 +249,6 @@ extension SupervisionLoop {
             observation.operation = .stop(.fence)
             operationNumber += 1
             stop(.fence)
-        }
-    }
-
-    // MARK: Data directory
-
-    /// Looks at the data directory on the disk thread; only while postgres is stopped.
-    func inspect() {
-        guard !inspecting else { return inspectAgain = true }
-        let directory = dataDirectory
-        inspecting = disk.submit { [mailbox] in
-            _ = mailbox.post(
-                .inspected(
-                    directory.inspect(), rewindPending: directory.isRewindPending,
-                    isBackup: directory.hasBackupLabel))
-        }
-    }
-
-    var dataDirectory: DataDirectory {
-        DataDirectory(path: loaded.configuration.dataDirectory, cluster: loaded.configuration.cluster, major: major)
-    }
-
-    /// - isBackup: a copy that was never started: its pg_control still says what its source was.
-    func inspected(_ state: DataDirectoryState, rewindPending: Bool, isBackup: Bool) {
-        inspecting = false
-        if inspectAgain {
-            inspectAgain = false
-            return inspect()
-        }
-        defer { settleOperation() }
-        guard postgres == nil else { return }
-        if case .stopping = observation.local.process { observation.local.process = .stopped }
-        switch state {
-        case .absent, .incomplete: observation.local.data = .absent
-        case .refused(let reason): observation.local.data = .refused(reason)
-        case .interruptedRewind(let marker):
-            observation.local.data = .present(
-                DataState(
-                    systemIdentifier: marker.identity.systemIdentifier, timeline: marker.timeline, checkpoint: .zero,
-                    minimumRecovery: .zero, wasPrimary: false, cleanShutdown: false, term: max(1, marker.identity.term),
-                    rewindPending: true))
-        case .ours(let identity, let control):
-            observation.local.data = .present(
-                DataState(
-                    systemIdentifier: control.systemIdentifier, timeline: control.timeline,
-                    checkpoint: control.checkpoint, minimumRecovery: control.minRecoveryPoint,
-                    wasPrimary: control.wasPrimary && !isBackup, cleanShutdown: control.isCleanlyShutDown,
-                    term: identity.term,
-                    rewindPending: rewindPending))
         }
     }
 }

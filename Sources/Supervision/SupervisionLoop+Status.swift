@@ -16,6 +16,8 @@ extension SupervisionLoop {
             cluster.term = record.term
             cluster.leader = record.holder?.name
             cluster.pendingSwitchover = record.intent.switchover
+            cluster.intent = record.intent
+            cluster.synchronous = record.synchronous
             cluster.lastTransition = record.lastTransition
             cluster.members = record.members.values.sorted { $0.name < $1.name }.map { member in
                 if member.name == observation.me.name {
@@ -35,14 +37,17 @@ extension SupervisionLoop {
         snapshot.leaseDeadline = leaseDeadline
         snapshot.started = everReady
         snapshot.orphansReaped = UInt64(registry.orphansReaped)
+        snapshot.storage = storageStatus
+        snapshot.history = history
         published.publish(snapshot)
-        submitSwitchovers()
+        kubernetes?.show(status.role, formerPrimaries: formerPrimaries, metrics: metrics)
+        submitControl()
     }
 
     /// When this member gives up unless it renews; the guard comes `killWithin` later.
-    private var leaseDeadline: Instant? { decision.writableUntil.map { $0 - observation.settings.killWithin } }
+    var leaseDeadline: Instant? { decision.writableUntil.map { $0 - observation.settings.killWithin } }
 
-    private func memberStatus(_ now: Instant) -> MemberStatus {
+    func memberStatus(_ now: Instant) -> MemberStatus {
         var status = MemberStatus(
             cluster: loaded.configuration.cluster, name: observation.me.name,
             incarnation: observation.me.incarnation, version: ProductVersion.current)
@@ -50,7 +55,12 @@ extension SupervisionLoop {
         status.term = record?.term ?? 0
         status.leader = record?.holder?.name
         status.archive = archiveStatus
-        status.problem = decision.problem
+        status.renewal = record?.renewal
+        status.vote = decision.vote
+        status.isFenced = record?.intent.fenced.contains(observation.me.name) ?? false
+        status.traits = observation.me.traits
+        status.diskFull = observation.local.disk == .full
+        status.problem = problem(now)
         if case .present(let data) = observation.local.data {
             status.systemIdentifier = data.systemIdentifier
             status.timeline = data.timeline
@@ -62,16 +72,25 @@ extension SupervisionLoop {
         return status
     }
 
+    /// What comes first is what has to be mended first.
+    private func problem(_ now: Instant) -> String? {
+        rivalry(now) ?? storeProblem ?? ailments.problem(disk: observation.local.disk, at: now) ?? decision.problem
+            ?? divergedWAL
+    }
+
     private func fill(_ status: inout MemberStatus, _ running: LocalState.Running, _ now: Instant) {
         status.timeline = running.timeline
         status.flushed = running.flushed
+        status.pendingRestart = running.pendingRestart
         status.observedMillisecondsAgo = now.since(running.provedAt).milliseconds
         if running.inRecovery {
             status.replayed = running.replayed
             status.streaming = running.streaming
+            status.receiving = running.receiving
             status.upstream = running.upstream
             status.lagBytes = lag(running)
-            status.candidate = observation.shutdownRequests == 0 && postgres?.stop == nil
+            status.candidate =
+                observation.shutdownRequests == 0 && postgres?.stop == nil && !status.isFenced && rivalry(now) == nil
         } else if decision.writableUntil != nil {
             status.role = .primary
         }
@@ -111,13 +130,23 @@ extension SupervisionLoop {
         guard case .running(let running) = observation.local.process else {
             return (false, status.problem ?? "postgres is \(status.state.rawValue)")
         }
+        if let rivalry = rivalry(now) { return (false, rivalry) }
         let silent = now.since(running.provedAt)
-        guard silent < .seconds(5) else { return (false, "postgres has not answered for \(silent.milliseconds) ms") }
+        guard silent < .seconds(5) else {
+            return (
+                false,
+                ailments.problem(disk: .fine, at: now) ?? "postgres has not answered for \(silent.milliseconds) ms"
+            )
+        }
+        if case .hung = observation.local.disk, let reason = ailments.problem(disk: observation.local.disk, at: now) {
+            return (false, reason)
+        }
         if !running.inRecovery {
             guard status.role == .primary else { return (false, "holds no valid lease") }
+            guard running.admitsClients else { return (false, "clients wait until synchronous standbys are back") }
             return (true, "accepts writes under a valid lease")
         }
-        if observation.operation == .promote { return (false, "is being promoted") }
+        if observation.operation?.isPromotion == true { return (false, "is being promoted") }
         guard running.streaming else { return (false, status.problem ?? "does not stream from the primary") }
         guard let lag = status.lagBytes else { return (false, "the primary's position is not known") }
         guard lag <= observation.settings.maximumLag else {

@@ -12,6 +12,13 @@ extension SupervisionLoop {
         .standby(upstream: upstreamInfo(name), slot: SlotName.of(observation.me.name))
     }
 
+    /// What the files of a running standby say.
+    var currentStandbyRole: ServerConfiguration.Role {
+        upstream.map { standbyRole($0.name) } ?? .standby(upstream: nil, slot: nil)
+    }
+
+    var currentRole: ServerConfiguration.Role { report?.inRecovery == false ? .primary : currentStandbyRole }
+
     func upstreamInfo(_ name: MemberName) -> ConnectionInfo? {
         guard let member = observation.store.record?.members[name] else { return nil }
         return loaded.server.upstream(host: member.postgresHost, port: member.postgresPort)
@@ -22,6 +29,23 @@ extension SupervisionLoop {
         let password = try PasswordFile.readSecret(file)
         try PasswordFile([(loaded.configuration.postgres.replicationUser, password)])
             .write(to: loaded.configuration.runDirectory + "/pgpass")
+    }
+
+    /// A standby asks its upstream for the history of every number up to the leader's; an upstream that began as a clone
+    /// has none of before, and the standby could never change over.
+    func completeHistories(_ history: TimelineHistory) {
+        guard case .running(let running) = observation.local.process, running.inRecovery,
+            history.timeline.rawValue > running.timeline.rawValue + 1
+        else { return }
+        let directory = dataDirectory
+        let own = running.timeline
+        disk.submit { [log] in
+            do {
+                try directory.completeHistories(from: own, of: history)
+            } catch {
+                log.warning("timeline histories could not be completed", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     /// The ancestry of the leader's timeline decides how a member may rejoin.

@@ -64,6 +64,9 @@ extension SupervisionLoop {
                     metadata: ["keys": "\(change.waiting.joined(separator: ", "))"])
             }
             observation.settings = loaded.leadership
+            observation.me.traits = loaded.configuration.traits
+            storage.setBallast(bytes: loaded.configuration.ballast.size)
+            if report?.inRecovery == true { opening = standbyOpening }
             applyToPostgres()
             log.notice(
                 "the configuration was read again", metadata: ["applied": "\(change.applied.joined(separator: ", "))"])
@@ -79,9 +82,8 @@ extension SupervisionLoop {
         }
         guard postgres.stop == nil else { return }
         reloadWhenItAnswers = false
-        let server = loaded.server
-        let role = report?.inRecovery == false ? .primary : upstream.map { standbyRole($0.name) }
-        guard let role else { return }
+        let server = server
+        let role = currentRole
         let registry = registry
         let process = postgres.process
         disk.submit { [log] in

@@ -25,9 +25,15 @@ final class SupervisionLoop {
     let disk: WorkerThread
     /// SQL that may take long, or that goes to another member.
     let remote: WorkerThread
+    /// SQL to the local server that is part of a take-over: it waits for nothing else.
+    let urgent: WorkerThread
+    let janitor: Janitor
     let metrics: MemberMetrics
     let published: Published
-    let token: TokenFile?
+    let token: SecretFile?
+    let peerSecret: SecretFile?
+    let kubernetes: KubernetesKeeper?
+    let storage: DiskKeeper
     let tools: Tools
     let major: Int
     var guardian: GuardKeeper
@@ -42,6 +48,9 @@ final class SupervisionLoop {
     var reportedAt: Instant?
     /// The upstream that the configuration files name, and how to reach it as they have it.
     var upstream: (name: MemberName, address: ConnectionInfo?)?
+    /// The files name an upstream, or may do so: a WAL receiver may start at any moment. Not the same as `upstream`
+    /// while a write of theirs is under way or has failed.
+    var filesMayNameUpstream = true
 
     /// The operation under way, as `observation.operation`, and its number.
     var operationNumber = 0
@@ -52,14 +61,40 @@ final class SupervisionLoop {
     var startAddress: ConnectionInfo?
     var inspecting = false
     var inspectAgain = false
+    /// The disk thread had too much to do.
+    var inspectRetryAt: Instant?
     /// An operation that has changed the data directory ends once that was looked at again; the error it ends with.
     var settling: (isSettling: Bool, error: String?) = (false, nil)
+    /// The receiver was ended at that moment: a younger look has the final position.
+    var detachedAt: Instant?
+
+    /// What the files say of synchronous standbys and clients, or will say as soon as they are written.
+    var opening = OpeningSettings()
+    var settingNumber = 0
+    var settingRetryAt: Instant?
+    var isWritingSetting = false
 
     var uncertain: (write: StoreWrite, sentAt: Instant)?
-    var switchoverReplies: [(request: SwitchoverRequest, reply: @Sendable (SwitchoverAnswer) -> Void, attempts: Int)] =
-        []
+    var control = ControlQueue()
     var reading = false
     var readAgain = false
+    /// What is wrong with the stored record, from the last answer of the store.
+    var storeProblem: String?
+    /// When the record's renewal was last seen to change.
+    var renewalSeenAt: Instant?
+    var namesakes = NamesakeWatch()
+    var reportedRival: Incarnation?
+    /// Who leads, and who led before, for labels of pods.
+    var formerPrimaries: Set<MemberName> = []
+    var history = TransitionHistory()
+
+    var ailments = Ailments()
+    var nextKnockAt = BootClock.now()
+    var knocking = false
+    var divergedWAL: String?
+    var divergedWALSets = 0
+    var consentRound: ConsentRound?
+    var said = SaidBefore()
     var nextReadAt: Instant
     var probing = false
     var nextProbeAt: Instant
@@ -88,14 +123,19 @@ final class SupervisionLoop {
         major = parts.major
         lease = try LeaseKeeper(store: parts.store, mailbox: parts.mailbox)
         probe = try LocalProbe(mailbox: parts.mailbox)
-        peers = PeerPoller(mailbox: parts.mailbox)
+        peerSecret = parts.peerSecret
+        kubernetes = parts.kubernetes
+        peers = PeerPoller(mailbox: parts.mailbox, secret: parts.peerSecret)
         disk = try WorkerThread(name: "disk", capacity: 32)
         remote = try WorkerThread(name: "remote-sql", capacity: 16)
+        urgent = try WorkerThread(name: "urgent-sql", capacity: 8)
+        janitor = try Janitor()
+        storage = try Self.storage(parts)
         guardian = GuardKeeper(path: parts.loaded.programs.guardian, registry: registry, mailbox: parts.mailbox)
         let now = BootClock.now()
         let me = parts.loaded.member(bootID: parts.bootID)
         observation = Observation(
-            me: me, cluster: parts.loaded.configuration.cluster, settings: parts.loaded.leadership)
+            me: me, cluster: parts.loaded.configuration.cluster, settings: parts.loaded.leadership, bootedAt: now)
         decision = Decision(wakeAt: now)
         nextReadAt = now
         nextProbeAt = now
@@ -119,7 +159,9 @@ final class SupervisionLoop {
         let signals: Int32
         let store: any LeaseStore
         let metrics: MemberMetrics
-        let token: TokenFile?
+        let token: SecretFile?
+        let peerSecret: SecretFile?
+        let kubernetes: KubernetesKeeper?
         let tools: Tools
         let major: Int
         let bootID: String
@@ -129,10 +171,14 @@ final class SupervisionLoop {
     func run() -> Int32 {
         inspect()
         prepareWorkers()
+        let directory = dataDirectory
+        // A crash may have left some.
+        janitor.submit { try? directory.emptyTrash() }
         while true {
             let now = BootClock.now()
             tick(now)
             evaluate()
+            keepOutWhileRivalled(now)
             publish()
             if let exit, endPostgresFirst() {
                 leave(exit.reason)
@@ -157,6 +203,10 @@ final class SupervisionLoop {
         var next = min(decision.wakeAt, min(nextReadAt, nextPeersAt))
         if postgres != nil { next = min(next, nextProbeAt) }
         if let stop = postgres?.stop { next = min(next, stop.nextAt) }
+        let bounds = [
+            settingRetryAt, inspectRetryAt, detachDeadline, control.deadline, namesakes.waits(at: BootClock.now()),
+        ]
+        for at in bounds { if let at { next = min(next, at) } }
         return next
     }
 
@@ -184,6 +234,7 @@ final class SupervisionLoop {
         }
         for kind in workers.keys { workers[kind]?.keep(now: now, log: log) }
         escalate(now)
+        boundDetach(now)
         // What is nearly due goes along, so that an idle manager wakes up once in a period and not once for each.
         let soon = now + observation.settings.renewEvery / 5
         if now >= nextReadAt { readStore(now) }
@@ -191,93 +242,19 @@ final class SupervisionLoop {
         if now >= nextPeersAt {
             nextPeersAt = now + observation.settings.renewEvery * 2
             askPeers(Array((observation.store.record?.members ?? [:]).keys))
+            askNamesake()
         }
+        if let at = settingRetryAt, now >= at { writeOpeningSettings() }
+        if let at = inspectRetryAt, now >= at { inspect() }
         fetchHistoryIfNeeded()
-        if let token, now >= nextTokenAt {
+        if now >= nextTokenAt {
             nextTokenAt = now + .seconds(5)
-            disk.submit { token.refresh() }
+            for file in [token, peerSecret] { if let file { disk.submit { file.refresh() } } }
         }
         if let at = releaseTextAt, now >= at {
             releaseTextAt = nil
             disk.submit { Processes.releaseStartupText() }
         }
-    }
-
-    func readStore(_ now: Instant) {
-        // The watch tells of changes; regular reading makes up for one that was lost.
-        nextReadAt = now + observation.settings.renewEvery * 2
-        if reading {
-            readAgain = true
-        } else {
-            reading = lease.read()
-        }
-    }
-
-    func askPeers(_ names: [MemberName]) {
-        for name in names where name != observation.me.name {
-            if let member = observation.store.record?.members[name] { peers.ask(member) }
-        }
-    }
-
-    // MARK: Deciding
-
-    /// Decides until nothing more follows at once.
-    private func evaluate() {
-        for _ in 0..<8 {
-            let now = BootClock.now()
-            let (next, memory) = Leadership.decide(observation, memory, now: now)
-            self.memory = memory
-            decision = next
-            feedGuard()
-            var changed = false
-            for effect in next.effects { changed = carryOut(effect, now) || changed }
-            if !changed { return }
-        }
-    }
-
-    /// - Returns: whether the observation changed, so that another decision may follow at once.
-    private func carryOut(_ effect: Effect, _ now: Instant) -> Bool {
-        switch effect {
-        case .write(let write):
-            guard lease.write(write) else { return false }
-            observation.store.writeInFlight = true
-        case .operate(let operation):
-            begin(operation, now)
-            return observation.operation == nil
-        case .fence(let reason):
-            fence(reason)
-            return true
-        case .ask(let names): askPeers(names)
-        case .report(let transition): report(transition)
-        case .exit(let code, let reason): exit = exit ?? (code, reason)
-        }
-        return false
-    }
-
-    private func report(_ transition: Transition) {
-        metrics.transitions.increment(
-            MemberMetrics.TransitionLabels(transition.kind, succeeded: transition.succeeded))
-        log.notice(
-            "transition",
-            metadata: [
-                "id": "\(transition.id)", "kind": "\(transition.kind.rawValue)",
-                "from": "\(transition.from?.rawValue ?? "")", "to": "\(transition.to?.rawValue ?? "")",
-                "term": "\(transition.term)", "succeeded": "\(transition.succeeded)",
-                "reason": "\(transition.reason)",
-            ])
-    }
-
-    /// The guard holds a deadline whenever postgres could acknowledge a write, and knows whom to kill when PID 1 dies.
-    func feedGuard() {
-        let opens = observation.operation == .start(.primary) || observation.operation == .promote
-        let deadline = postgres?.mayWrite == true || opens ? decision.writableUntil ?? BootClock.now() : nil
-        let armed = postgres == nil && !opens ? nil : deadline
-        let fed = guardian.feed(
-            postmaster: postgres?.process ?? 0, deadline: armed, dataDirectory: canonicalDataDirectory)
-        if !fed, postgres?.mayWrite == true, guardian.isAlive {
-            log.critical("the guard takes no messages")
-        }
-        workers[.archiver]?.order("lease \(armed?.nanoseconds ?? 0)")
     }
 
     /// Free of symbolic links, as the guard wants it.

@@ -11,13 +11,6 @@ import Postgres
 
 /// What `pgmahout run` runs: puts the parts together, then hands over to the loop.
 package enum Supervisor {
-    /// Exit codes, documented in docs/operations.md.
-    package enum Code {
-        package static let configuration: Int32 = 78
-        package static let unavailable: Int32 = 69
-        package static let dataRefused = ExitCode.dataRefused
-    }
-
     /// Runs until asked to stop.
     /// - Returns: the exit code.
     package static func run(configurationPath: String, environment: [String: String]) -> Int32 {
@@ -26,7 +19,7 @@ package enum Supervisor {
             configuration = try ConfigurationLoader.load(path: configurationPath, environment: environment)
         } catch {
             complain(error.description)
-            return Code.configuration
+            return ExitCode.configuration
         }
         do {
             try Logs.bootstrap(
@@ -35,7 +28,7 @@ package enum Supervisor {
                 member: configuration.member.rawValue)
         } catch {
             complain("cannot log: \(error)")
-            return Code.unavailable
+            return ExitCode.unavailable
         }
         defer { Logs.flush() }
         let log = Logger(label: "pgmahout")
@@ -47,7 +40,7 @@ package enum Supervisor {
             return refusal.code
         } catch {
             log.critical("cannot start", metadata: ["error": "\(error)"])
-            return Code.unavailable
+            return ExitCode.unavailable
         }
     }
 
@@ -74,7 +67,7 @@ package enum Supervisor {
         }
         guard let lock = try FileLock(exclusive: configuration.dataDirectory + ".pgmahout-lock") else {
             throw Refusal(
-                code: Code.unavailable,
+                code: ExitCode.unavailable,
                 reason: "another pgmahout runs on '\(configuration.dataDirectory)': two would destroy it")
         }
         let tools = Tools(
@@ -83,14 +76,17 @@ package enum Supervisor {
         let directory = DataDirectory(path: configuration.dataDirectory, cluster: configuration.cluster, major: major)
         try prepare(directory, log)
 
-        let token = configuration.http.tokenFile.map { TokenFile(path: $0) }
-        token?.refresh()
+        let token = configuration.http.tokenFile.map { SecretFile(path: $0) }
+        // While a secret is changed, the old one counts as well.
+        let peerSecret = configuration.peers.secretFile.map { SecretFile(path: $0, limit: 4) }
+        for file in [token, peerSecret] { file?.refresh() }
         let mailbox = try Mailbox<Message>(capacity: 4096)
         let loop = try SupervisionLoop(
             SupervisionLoop.Parts(
                 loaded: loaded, configurationPath: configurationPath, environment: environment, log: log,
-                mailbox: mailbox, signals: signals, store: store(configuration), metrics: MemberMetrics(),
-                token: token, tools: tools, major: major, bootID: String(UInt64.random(in: 0...UInt64.max), radix: 36)))
+                mailbox: mailbox, signals: signals, store: Stores.open(configuration, log), metrics: MemberMetrics(),
+                token: token, peerSecret: peerSecret, kubernetes: kubernetes(configuration), tools: tools,
+                major: major, bootID: String(UInt64.random(in: 0...UInt64.max), radix: 36)))
         let server = try management(loop, configuration)
         log.notice(
             "pgmahout \(ProductVersion.current) runs",
@@ -106,7 +102,7 @@ package enum Supervisor {
     /// What a crash has left of an initdb, a clone or a server is finished, discarded or ended.
     private static func prepare(_ directory: DataDirectory, _ log: Logger) throws {
         if case .refused(let reason) = directory.inspect() {
-            throw Refusal(code: Code.dataRefused, reason: reason)
+            throw Refusal(code: ExitCode.dataRefused, reason: reason)
         }
         try Leftovers.end(
             of: directory, canonicalPath: (try? Files.canonicalPath(directory.path)) ?? directory.path)
@@ -115,10 +111,9 @@ package enum Supervisor {
         }
     }
 
-    private static func store(_ configuration: PgmahoutConfiguration) -> any LeaseStore {
-        switch configuration.lease.store {
-        case .file: FileLeaseStore(path: configuration.lease.file.path, cluster: configuration.cluster)
-        }
+    private static func kubernetes(_ configuration: PgmahoutConfiguration) throws -> KubernetesKeeper? {
+        guard configuration.lease.store == .kubernetes else { return nil }
+        return try KubernetesKeeper(Stores.kubernetes(configuration), configuration)
     }
 
     private static func management(
@@ -128,18 +123,22 @@ package enum Supervisor {
         let server = ManagementServer(
             configuration: ManagementConfiguration(
                 host: configuration.http.listen, port: configuration.http.port,
-                access: loop.token.map { token in .token { token.current } } ?? .loopbackOnly),
+                access: loop.token.map { token in .token { token.current } } ?? .loopbackOnly,
+                peers: loop.peerSecret.map { secret in .secrets { secret.all } } ?? .closed),
             metrics: loop.metrics, now: { BootClock.now() },
-            snapshot: { [published = loop.published] in published.value }
-        ) { command, reply in
-            if !mailbox.post(.switchover(command, reply: reply)) {
-                reply(.unavailable(reason: "PID 1 has too much to do"))
-            }
-        }
+            snapshot: { [published = loop.published] in published.value },
+            onControl: { request, reply in
+                if !mailbox.post(.control(request, reply: reply)) {
+                    reply(.unavailable(reason: "PID 1 has too much to do"))
+                }
+            },
+            onPeer: { request, reply in
+                if !mailbox.post(.peerRequested(request, reply: reply)) { reply(nil) }
+            })
         do {
             try server.start()
         } catch {
-            throw Refusal(code: Code.unavailable, reason: "\(error)")
+            throw Refusal(code: ExitCode.unavailable, reason: "\(error)")
         }
         return server
     }
@@ -156,11 +155,11 @@ package enum Supervisor {
         try theirs.close()
         // A program that prints one line; its end closes the pipe.
         guard !Poll.wait([output.rawValue], until: BootClock.now() + .seconds(10)).isEmpty else {
-            throw Refusal(code: Code.unavailable, reason: "'\(command.path) --version' does not answer")
+            throw Refusal(code: ExitCode.unavailable, reason: "'\(command.path) --version' does not answer")
         }
         let text = String(decoding: try output.read(upTo: 256), as: UTF8.self)
         guard let major = PostgresBinaries.majorVersion(inVersionText: text) else {
-            throw Refusal(code: Code.unavailable, reason: "'\(command.path) --version' printed '\(text)'")
+            throw Refusal(code: ExitCode.unavailable, reason: "'\(command.path) --version' printed '\(text)'")
         }
         return major
     }

@@ -1,3 +1,4 @@
+import Archive
 import ClusterModel
 
 /// A cluster as a table for people, and in sentences what a table cannot say.
@@ -14,17 +15,38 @@ struct ClusterTable {
             cluster.systemIdentifier.map { "system \($0)" },
             "term \(cluster.term)",
             cluster.leader.map { "leader \($0)" } ?? "no leader",
+            synchronous.map { "synchronous \($0.mode.rawValue)" },
+            cluster.intent.paused ? "PAUSED" : nil,
         ]
         return parts.compactMap { $0 }.joined(separator: "   ")
     }
 
+    private var synchronous: SynchronousState? { cluster.synchronous.flatMap { $0.mode == .off ? nil : $0 } }
+
     private var table: String {
-        var table = TextTable([
+        var columns: [TextTable.Column] = [
             .init("MEMBER"), .init("ROLE"), .init("STATE"), .init("TL", .right), .init("LSN", .right),
             .init("LAG", .right), .init("LEASE LEFT", .right), .init("READY"),
-        ])
-        for entry in cluster.members { table.add(row(entry)) }
+        ]
+        // Columns that say nothing about anybody are left out.
+        if synchronous != nil { columns.append(.init("SYNC")) }
+        let notes = cluster.members.map { MemberNotes($0, cluster.intent).text }
+        let hasNotes = notes.contains { !$0.isEmpty }
+        if hasNotes { columns.append(.init("NOTES")) }
+        var table = TextTable(columns)
+        for (entry, note) in zip(cluster.members, notes) {
+            table.add(
+                row(entry) + (synchronous.map { [part(of: entry, in: $0)] } ?? []) + (hasNotes ? [note] : []))
+        }
         return table.text
+    }
+
+    /// Whether commits wait for the member: for it, or for some of several.
+    private func part(of entry: ClusterStatus.Entry, in state: SynchronousState) -> String {
+        let name = entry.member.name
+        if name == cluster.leader { return "" }
+        guard state.members.contains(name) else { return "async" }
+        return state.votes == 1 ? "sync" : "quorum"
     }
 
     private func row(_ entry: ClusterStatus.Entry) -> [String] {
@@ -34,9 +56,9 @@ struct ClusterTable {
         let lease = status.leaseRemainingMilliseconds.map { $0 - (entry.reportedMillisecondsAgo ?? 0) }
         let lag = status.role == .replica ? status.lagBytes.map(Amounts.bytes) ?? "unknown" : ""
         return [
-            name, status.role.rawValue, status.state.rawValue, status.timeline?.description ?? "",
-            status.flushed?.description ?? "", lag, lease.map { Amounts.seconds(milliseconds: $0) } ?? "",
-            status.ready ? "yes" : "no",
+            name, status.role.rawValue, status.isFenced ? "fenced" : status.state.rawValue,
+            status.timeline?.description ?? "", status.flushed?.description ?? "", lag,
+            lease.map { Amounts.seconds(milliseconds: $0) } ?? "", status.ready ? "yes" : "no",
         ]
     }
 
@@ -51,14 +73,62 @@ struct ClusterTable {
             }
             if let error = status.archive?.lastError { remarks.append("\(entry.member.name): archive: \(error)") }
         }
-        if let request = cluster.pendingSwitchover {
-            remarks.append("switchover under way: \(request.from) -> \(request.to?.description ?? "best candidate")")
+        if let state = synchronous { remarks.append(Self.promise(of: state, leader: cluster.leader)) }
+        if let request = cluster.pendingSwitchover ?? cluster.intent.switchover {
+            let members = "\(request.from) -> \(request.to?.description ?? "best candidate")"
+            remarks.append("switchover \(Self.when(request.notBefore)): \(members)\(request.force ? ", by force" : "")")
         }
+        if let request = cluster.intent.restart {
+            let names = request.remaining.map(\.rawValue).joined(separator: ", ")
+            let which = request.onlyIfPending ? " that wait for one" : ""
+            remarks.append("restart \(Self.when(request.notBefore)), still to go\(which): \(names)")
+        }
+        if cluster.intent.paused { remarks.append("paused: nothing is promoted, restarted or made anew by itself") }
         if let last = cluster.lastTransition {
             let members = "\(last.from?.description ?? "nobody") -> \(last.to?.description ?? "nobody")"
             let outcome = last.succeeded ? "" : ", failed"
             remarks.append("last transition: \(last.kind.rawValue) \(members)\(outcome): \(last.reason)")
         }
         return remarks.isEmpty ? [] : [""] + remarks
+    }
+
+    /// What a commit waits for, and who may take over.
+    static func promise(of state: SynchronousState, leader: MemberName?) -> String {
+        let names = state.members.map(\.rawValue).joined(separator: ", ")
+        if state.votes > state.members.count {
+            return
+                "synchronous: nobody but \(leader?.description ?? "the last primary") may lead until a standby is back"
+        }
+        guard state.votes > 0 else { return "synchronous: no standby is there, so commits wait for nobody" }
+        let required = state.members.count - state.votes + 1
+        return "synchronous: commits wait for \(required) of \(names); a take-over needs \(state.votes) of their votes"
+    }
+
+    private static func when(_ notBefore: Int64?) -> String {
+        notBefore.map { "scheduled for \(Timestamp(microseconds: $0 / 1000 * 1_000_000).iso8601)" } ?? "under way"
+    }
+}
+
+/// What is particular about a member, in a few words.
+struct MemberNotes {
+    let text: String
+
+    init(_ entry: ClusterStatus.Entry, _ intent: Intent) {
+        let name = entry.member.name
+        let traits = entry.status?.traits ?? entry.member.traits
+        let notes: [String?] = [
+            // The state says it once the member has followed.
+            intent.fenced.contains(name) && entry.status?.isFenced != true ? "to be fenced" : nil,
+            intent.reclone[name] != nil ? "being made anew" : nil,
+            entry.status?.diskFull == true ? "disk full" : nil,
+            entry.status?.pendingRestart == true ? "restart pending" : nil,
+            traits.zone.map { "zone \($0)" },
+            traits.failoverPriority == MemberTraits().failoverPriority ? nil : "priority \(traits.failoverPriority)",
+            traits.noFailover ? "noFailover" : nil, traits.noLoadBalance ? "noLoadBalance" : nil,
+            traits.noSync ? "noSync" : nil,
+            traits.applyDelayMilliseconds.map { "delayed \(Amounts.seconds(milliseconds: $0))" },
+            traits.replicateFrom.map { "from \($0)" },
+        ]
+        text = notes.compactMap { $0 }.joined(separator: ", ")
     }
 }

@@ -4,6 +4,7 @@ import Glibc
 /// What is written for people and scripts.
 enum Console {
     static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+    static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 
     /// A line on standard output.
     static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }

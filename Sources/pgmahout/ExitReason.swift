@@ -35,9 +35,12 @@ enum ExitReason: Int32, CaseIterable {
 struct Failure: Error, Equatable {
     let reason: ExitReason
     let message: String
+    /// Of WAL, if it were done by force; nil when force would not help.
+    let wouldLoseBytes: UInt64?
 
-    init(_ reason: ExitReason, _ message: String) {
+    init(_ reason: ExitReason, _ message: String, wouldLoseBytes: UInt64? = nil) {
         self.reason = reason
         self.message = message
+        self.wouldLoseBytes = wouldLoseBytes
     }
 }

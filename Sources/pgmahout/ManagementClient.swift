@@ -4,6 +4,35 @@ import HTTPTransport
 
 /// Calls of one member's management interface.
 struct ManagementClient {
+    /// What a member says to a request that it takes.
+    enum Reply: Hashable, Codable {
+        /// Under way; the id of the transition that it will become.
+        case accepted(String)
+        /// There is nothing to wait for.
+        case done(String)
+
+        private enum Key: CodingKey {
+            case id, status
+        }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: Key.self)
+            if let id = try container.decodeIfPresent(String.self, forKey: .id) {
+                self = .accepted(id)
+            } else {
+                self = .done(try container.decode(String.self, forKey: .status))
+            }
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: Key.self)
+            switch self {
+            case .accepted(let id): try container.encode(id, forKey: .id)
+            case .done(let status): try container.encode(status, forKey: .status)
+            }
+        }
+    }
+
     let base: String
     let token: String?
     private let http = HTTPClient(name: "command-line")
@@ -17,14 +46,17 @@ struct ManagementClient {
         try decode(ClusterStatus.self, try send("GET", "/v1/cluster"))
     }
 
-    /// Returns the id of the transition that it will become.
-    func switchover(_ command: SwitchoverCommand) throws -> String {
-        struct Accepted: Decodable {
-            let id: String
-        }
-        let body = Array(try Console.jsonText(command).utf8)
-        return try decode(Accepted.self, try send("POST", "/v1/switchover", body: body)).id
+    func history() throws -> TransitionHistory {
+        try decode(TransitionHistory.self, try send("GET", "/v1/history"))
     }
+
+    func post(_ path: String) throws -> Reply { try decode(Reply.self, try send("POST", path, body: Array("{}".utf8))) }
+
+    func post(_ path: String, _ body: some Encodable) throws -> Reply {
+        try decode(Reply.self, try send("POST", path, body: Array(try Console.jsonText(body).utf8)))
+    }
+
+    func delete(_ path: String) throws -> Reply { try decode(Reply.self, try send("DELETE", path)) }
 
     private func send(_ method: String, _ path: String, body: [UInt8] = []) throws -> HTTPResponse {
         var headers = [("Accept", "application/json")]
@@ -47,12 +79,13 @@ struct ManagementClient {
         struct Problem: Decodable {
             let error: String
             let hint: String?
+            let wouldLoseBytes: UInt64?
         }
         let problem = try? JSONDecoder().decode(Problem.self, from: Data(response.body))
         let message = problem.map { $0.error + ($0.hint.map { " (\($0))" } ?? "") } ?? "HTTP status \(response.status)"
         return switch response.status {
         case 401, 403: Failure(.notPermitted, message)
-        case 400..<500: Failure(.failed, message)
+        case 400..<500: Failure(.failed, message, wouldLoseBytes: problem?.wouldLoseBytes)
         default: Failure(.unavailable, "\(base): \(message)")
         }
     }

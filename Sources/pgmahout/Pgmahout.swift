@@ -9,8 +9,8 @@ struct Pgmahout: ParsableCommand {
         abstract: "Runs PostgreSQL as a highly available cluster: one pgmahout for each member.",
         discussion: ExitReason.help,
         subcommands: [
-            Run.self, Status.self, Switchover.self, Backup.self, Restore.self, Config.self, Version.self, Archiver.self,
-            LogPump.self,
+            Run.self, Status.self, Cluster.self, MemberCommand.self, Switchover.self, Pause.self, Resume.self,
+            Backup.self, Restore.self, Config.self, Version.self, Archiver.self, LogPump.self,
         ])
 
     /// Synchronous on purpose: an asynchronous main hands the main thread to a library that swallows signals.

@@ -1,14 +1,17 @@
 import ArgumentParser
 import ClusterModel
-import Platform
 
 struct Switchover: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make another member the primary, without losing a transaction.",
-        discussion: "Waits for the end: exit code 0 when the new primary has taken over, 1 when it has not.")
+        discussion: """
+            Waits for the end: exit code 0 when the new primary has taken over, 1 when it has not. It is refused when \
+            the member lacks WAL; with --force what would be lost is shown, and lost after a yes.
+            """)
 
     @OptionGroup var member: MemberOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var confirmation: ConfirmationOptions
 
     @Option(help: ArgumentHelp("The member that takes over; default: the best candidate.", valueName: "member"))
     var to: String?
@@ -16,51 +19,60 @@ struct Switchover: ParsableCommand {
     @Option(help: ArgumentHelp("The primary; it is a mistake if another is.", valueName: "member"))
     var from: String?
 
+    @Option(help: MomentOption.help("Not to begin before; then the command does not wait."))
+    var at: MomentOption?
+
+    @Flag(help: "Also when the member lacks WAL, which is lost then; needs --to.")
+    var force = false
+
+    @Flag(help: "Call off the switchover that is under way or scheduled.")
+    var cancel = false
+
     @Option(help: ArgumentHelp("How long to wait for the end.", valueName: "seconds"))
     var wait: Double = 60
 
     func validate() throws {
         guard (0.1...86_400).contains(wait) else { throw ValidationError("--wait takes 0.1 to 86400 seconds") }
         if to != nil, to == from { throw ValidationError("--to and --from name the same member") }
+        if force, to == nil { throw ValidationError("--force needs --to") }
+        if cancel, to != nil || from != nil || at != nil || force {
+            throw ValidationError("--cancel takes none of --to, --from, --at and --force")
+        }
     }
 
     func run() throws {
         let client = try member.client()
-        let command = SwitchoverCommand(from: from.map { MemberName($0) }, to: to.map { MemberName($0) })
-        let id = try client.switchover(command)
+        let outcome = RequestOutcome(client: client, output: output.output)
+        if cancel { return try outcome.report(try client.delete("/v1/switchover"), done: "cancelled") }
+        let reply = try request(client)
+        guard case .accepted(let id) = reply else { return try outcome.report(reply, done: "") }
+        if let at { return try outcome.report(reply, done: "scheduled for \(at.text): \(id)") }
         if output.output == .table { Console.error("requested: \(id)") }
-        try report(try outcome(of: id, client))
-    }
-
-    /// Asks until the transition is over. The member that is asked may be busy with just that: no answer is no end.
-    private func outcome(of id: String, _ client: ManagementClient) throws -> Transition {
-        let deadline = BootClock.now() + .milliseconds(Int64(wait * 1000))
-        var watch = SwitchoverWatch(id: id)
-        while BootClock.now() < deadline {
-            if let cluster = try? client.cluster() {
-                switch watch.judge(cluster, at: BootClock.now()) {
-                case .pending: break
-                case .finished(let transition): return transition
-                case .dropped(let reason): throw Failure(.failed, "the switchover was dropped (\(id)): \(reason)")
-                }
-            }
-            _ = Poll.wait([], until: BootClock.now() + .milliseconds(100))
-        }
-        throw Failure(
-            .failed,
-            "the switchover has not ended within \(wait) s (\(id)); pgmahout status tells whether it is still pending")
-    }
-
-    private func report(_ transition: Transition) throws {
-        switch output.output {
-        case .json: try Console.json(transition)
-        case .table where transition.succeeded:
+        let transition = try outcome.wait(.switchover, id: id, name: "the switchover", seconds: wait)
+        if output.output == .table {
             let members = "\(transition.from?.description ?? "-") -> \(transition.to?.description ?? "-")"
             Console.line("switched over: \(members), term \(transition.term)")
-        case .table: break
         }
-        guard transition.succeeded else {
-            throw Failure(.failed, "the switchover failed (\(transition.id)): \(transition.reason)")
+    }
+
+    /// By force only when it cannot be had without.
+    private func request(_ client: ManagementClient) throws -> ManagementClient.Reply {
+        var command = SwitchoverCommand(
+            from: from.map { MemberName($0) }, to: to.map { MemberName($0) }, at: at?.milliseconds)
+        if force, let at {
+            try confirmation.confirm(
+                "what \(to ?? "it") lacks of the primary's WAL at \(at.text) would be lost", question: "lose it?")
+            command.force = true
+        }
+        do {
+            return try client.post("/v1/switchover", command)
+        } catch let failure as Failure {
+            guard force, let bytes = failure.wouldLoseBytes else { throw failure }
+            try confirmation.confirm(
+                "\(failure.message)\n\(Amounts.bytes(bytes)) of WAL would be lost, and what is written until then",
+                question: "lose it?")
+            command.force = true
+            return try client.post("/v1/switchover", command)
         }
     }
 }

@@ -50,7 +50,7 @@ struct MistakesTests {
             ("data_directory: /x", "data_directory", "did you mean 'dataDirectory'?"),
             ("maximumLag: 1MB", "maximumLag", "did you mean 'replication.maximumLag'?"),
             ("shutdown: {fsat: 1s}", "shutdown.fsat", "did you mean 'fast'?"),
-            ("failover: {zzzzzzzzz: 1}", "failover.zzzzzzzzz", "known here are crashRestartBudget"),
+            ("failover: {zzzzzzzzz: 1}", "failover.zzzzzzzzz", "known here are crashRestartBudget, unresponsiveBudget"),
             ("bootstrap: {initbd: {}}", "bootstrap.initbd", "did you mean 'initdb'?"),
         ])
     func unknownKey(line: String, key: String, remedy: String) {
@@ -103,7 +103,7 @@ struct MistakesTests {
         #expect(
             mistakes(minimal("log: [json]\nfailover: 3s")).map(\.description).joined(separator: "\n") == """
                 pgmahout.yaml:6:6: log: found a list; a section with the keys level, format
-                pgmahout.yaml:7:11: failover: found '3s'; a section with the keys crashRestartBudget
+                pgmahout.yaml:7:11: failover: found '3s'; a section with the keys crashRestartBudget, unresponsiveBudget
                 """)
         #expect(mistakes("- cluster").contains { $0.key == "" && $0.found == "found a list" })
     }

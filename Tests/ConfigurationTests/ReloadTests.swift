@@ -1,3 +1,4 @@
+import ClusterModel
 import Configuration
 import Testing
 
@@ -38,6 +39,32 @@ struct ReloadTests {
     func removal() throws {
         let old = try load(minimal().replacing("{host", with: "{parameters: {work_mem: 8MB}, host"))
         #expect(old.reloaded(with: try load(minimal())).configuration == (try load(minimal())))
+    }
+
+    @Test("what may be absent is taken back as well")
+    func absence() throws {
+        let old = try load(minimal("traits: {zone: eu-1a, replicateFrom: pg-2, applyDelay: 1h}"))
+        #expect(old.traits.applyDelayMilliseconds == 3_600_000)
+        let reload = old.reloaded(with: try load(minimal()))
+        #expect(reload.applied == ["traits.zone", "traits.replicateFrom", "traits.applyDelay"])
+        #expect(reload.configuration == (try load(minimal())))
+    }
+
+    @Test("how commits wait changes at once, where the lease is kept at the next start")
+    func leadership() throws {
+        let old = try load(minimal("peers: {secretFile: /p}"))
+        let new = try load(
+            minimal("peers: {secretFile: /q}\nsynchronous: {mode: quorum, count: 2}\nballast: {size: 0}")
+                .replacing("file: {path: /shared/demo.lease}", with: "store: etcd, etcd: {endpoints: [\"http://e:1\"]}")
+        )
+        let reload = old.reloaded(with: new)
+        #expect(reload.applied == ["ballast.size", "synchronous.mode", "synchronous.count"])
+        #expect(
+            reload.waiting == [
+                "lease.store", "lease.file.path", "lease.etcd.endpoints", "lease.etcd.prefix", "lease.etcd.callTimeout",
+                "peers.secretFile",
+            ])
+        #expect(reload.configuration.lease == old.lease)
     }
 
     @Test("an unchanged file changes nothing")

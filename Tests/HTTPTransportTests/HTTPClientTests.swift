@@ -75,6 +75,36 @@ import Testing
         }
     }
 
+    @Test("a kept connection that breaks before the answer: sent once more, unless that is forbidden")
+    func resending() throws {
+        for (resends, size) in [(true, 10), (true, 300_000), (false, 10), (false, 300_000)] {
+            let server = try SmallServer()
+            let client = HTTPClient()
+            let body = Array(repeating: UInt8(7), count: size)
+            _ = try client.sendAndWait(HTTPRequest(method: "POST", url: server.url + "/ok", body: body))
+            #expect {
+                try client.sendAndWait(
+                    HTTPRequest(method: "POST", url: server.url + "/drop", body: body, resends: resends))
+            } throws: { error in
+                guard case HTTPError.unreachable = error else { return false }
+                return true
+            }
+            #expect(server.received.count == (resends ? 3 : 2), "resends: \(resends), \(size) bytes")
+            #expect(server.received.allSatisfy { $0.body == body })
+        }
+    }
+
+    @Test("an upload that nobody takes is idle")
+    func stuckUpload() throws {
+        let server = try DeafServer()
+        let body = [UInt8](repeating: 1, count: 30_000_000)
+        #expect(throws: HTTPError.timedOut) {
+            try HTTPClient().sendAndWait(
+                HTTPRequest(
+                    method: "PUT", url: server.url, body: body, timeout: .seconds(60), idleTimeout: .milliseconds(500)))
+        }
+    }
+
     @Test("a server that accepts and never answers costs the timeout, and no more")
     func silence() throws {
         let server = try SmallServer()

@@ -34,21 +34,10 @@ final class SmallServer: Sendable {
     var received: [Received] { state.withLock { $0.received } }
 
     init() throws {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { throw SystemError("make a socket") }
-        listener = FileDescriptor(owning: descriptor)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutableBytes(of: &address) { bytes in
-            bytes.withMemoryRebound(to: sockaddr.self) { address in
-                guard bind(descriptor, address.baseAddress, size) == 0, listen(descriptor, 128) == 0 else { return -1 }
-                return Int(getsockname(descriptor, address.baseAddress, &size))
-            }
-        }
-        guard result == 0 else { throw SystemError("listen") }
-        port = Int(UInt16(bigEndian: address.sin_port))
+        var port = 0
+        listener = try listen(&port)
+        self.port = port
+        let descriptor = listener.rawValue
         try WorkerThread(name: "server").submit { [weak self] in Self.accept(descriptor) { self } }
     }
 
@@ -131,6 +120,11 @@ final class SmallServer: Sendable {
             let count = recv(descriptor, &buffer, buffer.count, 0)
             guard count > 0 else { return nil }
             input += buffer.prefix(count)
+            // The beginning of a TLS handshake: as HTTP servers do that were not asked to speak it.
+            if input.first == 0x16 {
+                _ = send(descriptor, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+                return nil
+            }
         }
     }
 
@@ -158,6 +152,23 @@ final class SmallServer: Sendable {
             guard send(descriptor, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n") else { return false }
             _ = send(descriptor, String(repeating: "x", count: number))
             return false
+        case "trickle":
+            guard
+                send(
+                    descriptor,
+                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Trickle: \(number)\r\n\r\n")
+            else { return false }
+            for piece in 1...max(1, number) {
+                usleep(30_000)
+                let text = "piece \(piece)\n"
+                guard send(descriptor, "\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n") else { return false }
+            }
+            if path.last == "stuck" {
+                var byte: UInt8 = 0
+                while recv(descriptor, &byte, 1, 0) > 0 {}
+                return false
+            }
+            return send(descriptor, "0\r\n\r\n")
         case "headers":
             let line = "X-Filler: " + String(repeating: "x", count: 1000) + "\r\n"
             return send(
@@ -199,4 +210,40 @@ final class SmallServer: Sendable {
         }
         return true
     }
+}
+
+/// A server that takes connections and never reads from them.
+final class DeafServer: Sendable {
+    let port: Int
+    private let listener: FileDescriptor
+
+    var url: String { "http://127.0.0.1:\(port)/" }
+
+    init() throws {
+        var port = 0
+        listener = try listen(&port)
+        self.port = port
+    }
+}
+
+/// On a free port of loopback, which it says.
+private func listen(_ port: inout Int) throws -> FileDescriptor {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { throw SystemError("make a socket") }
+    let listener = FileDescriptor(owning: descriptor)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutableBytes(of: &address) { bytes in
+        bytes.withMemoryRebound(to: sockaddr.self) { address in
+            guard bind(descriptor, address.baseAddress, size) == 0, Glibc.listen(descriptor, 128) == 0 else {
+                return -1
+            }
+            return Int(getsockname(descriptor, address.baseAddress, &size))
+        }
+    }
+    guard result == 0 else { throw SystemError("listen") }
+    port = Int(UInt16(bigEndian: address.sin_port))
+    return listener
 }

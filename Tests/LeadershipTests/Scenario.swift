@@ -28,6 +28,7 @@ struct Scenario {
         record.systemIdentifier = systemIdentifier
         record.timeline = TimelineID(1)
         record.flushed = LSN(rawValue: 0x5000000)
+        record.electorate = ["pg-1", "pg-2", "pg-3"]
         return record
     }
 
@@ -43,7 +44,8 @@ struct Scenario {
     {
         LocalState.Running(
             inRecovery: inRecovery, timeline: TimelineID(1), flushed: LSN(rawValue: flushed),
-            replayed: LSN(rawValue: flushed), streaming: inRecovery, upstream: upstream, provedAt: at)
+            replayed: LSN(rawValue: flushed), streaming: upstream != nil, upstream: upstream, provedAt: at,
+            receiving: upstream != nil)
     }
 
     private init(me: MemberName, record: ClusterRecord?) {
@@ -70,6 +72,7 @@ struct Scenario {
         var scenario = Scenario(me: "pg-2", record: record(holder: "pg-1"))
         scenario.observation.local.data = .present(data(wasPrimary: false))
         scenario.observation.local.process = .running(running(inRecovery: true, upstream: "pg-1"))
+        scenario.observation.local.upstream = "pg-1"
         scenario.observation.leaderHistory = history
         scenario.report("pg-1", role: .primary)
         scenario.report("pg-3", role: .replica)
@@ -96,10 +99,16 @@ struct Scenario {
         observation.peers[name] = PeerReport(status: status, receivedAt: now)
     }
 
-    mutating func decide() -> Decision {
-        let (decision, next) = Leadership.decide(observation, memory, now: now)
+    mutating func decide(without removed: Guard? = nil) -> Decision {
+        let (decision, next) = Leadership.decide(observation, memory, now: now, without: removed)
         memory = next
         return decision
+    }
+
+    mutating func answer(_ request: PeerRequest, without removed: Guard? = nil) -> PeerAnswer {
+        let (answer, next) = Leadership.answer(request, observation, memory, now: now, without: removed)
+        memory = next
+        return answer
     }
 
     /// Lets time pass without anything else happening, with fresh reports of the same content.
@@ -119,10 +128,95 @@ struct Scenario {
     }
 }
 
+extension Scenario {
+    /// `detach` was carried out.
+    mutating func detach() {
+        observation.local.upstream = nil
+        guard case .running(var running) = observation.local.process else { return }
+        running.receiving = false
+        running.streaming = false
+        running.upstream = nil
+        running.provedAt = now
+        observation.local.process = .running(running)
+    }
+
+    /// The member reports that it has voted against the present renewal.
+    mutating func vote(_ name: MemberName, flushed: UInt64 = 0x5000100, timeline: UInt32 = 1) {
+        report(name, role: .replica, flushed: flushed, timeline: timeline)
+        observation.peers[name]?.status.streaming = false
+        let vote = presentVote
+        observation.peers[name]?.status.vote = vote
+    }
+
+    mutating func change(_ edit: (inout ClusterRecord) -> Void) {
+        guard var record = observation.store.record else { return }
+        edit(&record)
+        observation.store.record = record
+    }
+
+    /// The running server, seen at this moment.
+    mutating func server(_ edit: (inout LocalState.Running) -> Void) {
+        guard case .running(var running) = observation.local.process else { return }
+        running.provedAt = now
+        edit(&running)
+        observation.local.process = .running(running)
+    }
+
+    mutating func stopServer(crashed: Bool = false) {
+        observation.local.process = .stopped
+        observation.local.mayWrite = false
+        observation.local.upstream = nil
+        if crashed { observation.local.crashedSince = observation.local.crashedSince ?? now }
+    }
+
+    /// Commits wait: for one of pg-2 and pg-3, if nothing else is said.
+    mutating func makeLossless(
+        _ mode: SynchronousMode = .quorum, _ members: [MemberName] = ["pg-2", "pg-3"], votes: Int = 2
+    ) {
+        observation.settings.synchronousMode = mode
+        change { $0.synchronous = SynchronousState(mode: mode, members: members, votes: votes) }
+        let others = members.filter { $0 != observation.me.name }
+        let required = max(mode == .strict ? 1 : 0, members.count - votes + 1)
+        server { running in
+            guard !running.inRecovery else { return }
+            running.synchronous = SynchronousSetting(members: others, required: required)
+            for name in others { running.replicas[name] = ReplicaState(streaming: true, flushed: running.flushed) }
+        }
+    }
+
+    var presentVote: Vote? { observation.store.record.map { Vote(term: $0.term, renewal: $0.renewal) } }
+
+    /// pg-2, which has waited out D over the lease of pg-1 and received the vote of pg-3.
+    static func candidate() -> Scenario {
+        var scenario = replica()
+        _ = scenario.decide()
+        scenario.observation.peers["pg-1"] = nil
+        scenario.pass(.seconds(6))
+        _ = scenario.decide()
+        scenario.detach()
+        scenario.vote("pg-3")
+        return scenario
+    }
+}
+
 extension Decision {
     var operations: [Operation] { effects.compactMap { if case .operate(let next) = $0 { next } else { nil } } }
     var write: StoreWrite? { effects.lazy.compactMap { if case .write(let write) = $0 { write } else { nil } }.first }
     var fences: Bool { effects.contains { if case .fence = $0 { true } else { false } } }
+    /// Who was asked to vote.
+    var votesAsked: [MemberName]? {
+        effects.lazy.compactMap { if case .request(.vote, let names) = $0 { names } else { nil } }.first
+    }
+    /// Who was asked for consent, and how.
+    var consentAsked: (request: ConsentRequest, of: [MemberName])? {
+        effects.lazy.compactMap {
+            if case .request(.consent(let request), let names) = $0 { (request, names) } else { nil }
+        }
+        .first
+    }
+    var setting: SynchronousSetting? {
+        effects.lazy.compactMap { if case .synchronize(let setting) = $0 { setting } else { nil } }.first
+    }
     var exit: Int32? { effects.lazy.compactMap { if case .exit(let code, _) = $0 { code } else { nil } }.first }
     var reports: [Transition] { effects.compactMap { if case .report(let end) = $0 { end } else { nil } } }
 }

@@ -139,26 +139,73 @@ struct SwitchoverTests {
         #expect(decision.reports.map(\.succeeded) == [false])
     }
 
-    @Test("the successor takes the lease at once and promotes; others leave it to it for a whole D")
+    @Test("ends with the promotion of the successor, on a timeline of its own")
     func successor() throws {
         var scenario = Scenario.replica()
-        scenario.observation.store.record?.holder = nil
-        scenario.observation.store.record?.successor = "pg-2"
+        scenario.change {
+            $0.holder = nil
+            $0.successor = "pg-2"
+            $0.successorIsConfirmed = true
+        }
+        scenario.observation.peers = [:]
         let write = try #require(scenario.decide().write)
-        #expect(write.record.term == 4)
         #expect(write.record.timeline == TimelineID(2))
         scenario.apply(write)
-        #expect(scenario.decide().operations == [.promote])
+        #expect(scenario.decide().operations == [.promote(to: TimelineID(2))])
+    }
 
-        var other = Scenario.replica()
-        other.observation.store.record?.holder = nil
-        other.observation.store.record?.successor = "pg-3"
-        #expect(other.decide().write == nil)
-        other.pass(.milliseconds(5999))
-        other.report("pg-3", role: .replica, flushed: 0x1000000)
-        #expect(other.decide().write == nil)
-        other.pass(.milliseconds(1))
-        #expect(other.decide().write != nil)
+    @Test("begins at the time that was named, not before, and wakes up for it")
+    func scheduled() {
+        var scenario = requested()
+        scenario.change { $0.intent.switchover?.notBefore = 10_000 }
+        scenario.observation.wallClock = 9_700
+        let early = scenario.decide()
+        #expect(early.operations.isEmpty && early.reports.isEmpty)
+        #expect(early.wakeAt == scenario.now + .milliseconds(300))
+        scenario.observation.wallClock = 10_000
+        #expect(scenario.decide().operations == [.checkpoint])
+    }
+
+    @Test("that was forced goes on although the target lacks WAL, and says how much was given up")
+    func forced() throws {
+        var scenario = requested()
+        scenario.change { $0.intent.switchover?.force = true }
+        scenario.report("pg-2", role: .replica, flushed: 0x1000000)
+        stopped(&scenario)
+        #expect(scenario.decide().write == nil)
+        scenario.pass(.seconds(5))
+        scenario.observation.store.held?.sentAt = scenario.now
+        let write = try #require(scenario.decide().write)
+        #expect(write.record.successor == "pg-2" && write.record.successorIsConfirmed)
+        let end = try #require(write.record.lastTransition)
+        #expect(end.reason == "forced: \(0x6000028 - 0x1000000) bytes of WAL were given up")
+    }
+
+    @Test("that was not forced is refused for a target that lacks WAL in any mode")
+    func unforced() {
+        for mode in SynchronousMode.allCases {
+            var scenario = requested()
+            scenario.makeLossless(mode)
+            scenario.report("pg-2", role: .replica, flushed: 0x1000000)
+            _ = scenario.decide()
+            scenario.pass(.seconds(2))
+            scenario.observation.store.held?.sentAt = scenario.now
+            #expect(scenario.decide().reports.map(\.succeeded) == [false])
+        }
+    }
+
+    @Test("to a target that is not confirmed is no right to lead in a lossless mode: it needs votes")
+    func unconfirmedSuccessor() {
+        var scenario = Scenario.replica()
+        scenario.makeLossless()
+        scenario.observation.peers = [:]
+        scenario.change {
+            $0.holder = nil
+            $0.successor = "pg-2"
+        }
+        let decision = scenario.decide()
+        #expect(decision.write == nil)
+        #expect(decision.operations == [.detach])
     }
 
     @Test("happens by itself when the primary is asked to stop; then it leaves")

@@ -2,34 +2,105 @@ import ClusterModel
 import Glibc
 import LeaseStores
 import Platform
+import Synchronization
 import TestSupport
 import Testing
 
-/// A record in a directory of its own.
+/// A record in a directory of its own, below one that stands for the file system that it is on. Standing still is a
+/// disk that hangs, losing a reply is one that fails after the place was claimed, and being disconnected is a file
+/// system that is not mounted here, while others still have it.
 private final class FileSubject: LeaseStoreSubject {
+    private struct Faults {
+        var delay = Duration.zero
+        var isPaused = false
+        var losesNextReply = false
+    }
+
+    let bound: Duration
     private let root: TemporaryDirectory
-    var path: String { root.file("demo.lease") }
+    private let faults = Mutex(Faults())
+    private var mount: String { root.file("mount") }
+    private var other: String { root.file("other") }
+    var path: String { mount + "/demo.lease" }
 
-    init() throws { root = try TemporaryDirectory() }
+    init(bound: Duration = .seconds(10)) throws {
+        self.bound = bound
+        root = try TemporaryDirectory()
+        try Files.makeDirectory(mount)
+        // Where others have it: a name of its own for wherever it is.
+        guard symlink("mount", other) == 0 else { throw SystemError("symlink", path: other) }
+    }
 
-    func open() -> any LeaseStore { FileLeaseStore(path: path, cluster: LeaseStoreConformance.cluster) }
+    func open() -> any LeaseStore { store(path) { (step) throws(SystemError) in try self.step(step) } }
+    func openDirect() -> any LeaseStore {
+        store(other + "/demo.lease") { _ in self.awaitEndOfPause() }
+    }
     func openForeign() -> any LeaseStore { FileLeaseStore(path: path, cluster: "another") }
-    func deleteRecord() throws { try Files.removeTree(path) }
 
+    private func store(_ path: String, onStep: @escaping FileLeaseStore.OnStep) -> FileLeaseStore {
+        FileLeaseStore(path: path, cluster: LeaseStoreConformance.cluster, callTimeout: bound, onStep: onStep)
+    }
+
+    private func step(_ step: FileLeaseStore.Step) throws(SystemError) {
+        switch step {
+        case .begun: _ = Poll.wait([], until: BootClock.now() + faults.withLock { $0.delay })
+        case .prepared: break
+        case .claimed:
+            let isLost = faults.withLock { faults in
+                defer { faults.losesNextReply = false }
+                return faults.losesNextReply
+            }
+            if isLost { throw SystemError("fsync", path: path, code: EIO) }
+        }
+        awaitEndOfPause()
+    }
+
+    private func awaitEndOfPause() {
+        while faults.withLock({ $0.isPaused }) { usleep(2_000) }
+    }
+
+    func deleteRecord() throws { try Files.removeTree(path) }
     func corruptRecord() throws {
         for name in try Files.list(path) { try Files.writeDurably("{\"format\":1,".utf8, to: "\(path)/\(name)") }
     }
-
+    func putNewerRecord(format: Int) throws {
+        let newer = #"{"format":\#(format),"cluster":"conformance","holder":{"now":"an object"}}"#
+        try Files.writeDurably(newer.utf8, to: "\(path)/99.json")
+    }
     func keepCopy() throws { try copy(from: path, to: root.file("copy")) }
-
     func restoreCopy() throws {
         try Files.removeTree(path)
         try copy(from: root.file("copy"), to: path)
     }
 
+    func loseNextReply() { faults.withLock { $0.losesNextReply = true } }
+    func slow(by delay: Duration) { faults.withLock { $0.delay = delay } }
+    func pause() { faults.withLock { $0.isPaused = true } }
+    func resume() { faults.withLock { $0.isPaused = false } }
+
+    func disconnect() throws {
+        try Files.renameDurably(mount, to: root.file("away"))
+        try point(to: "away")
+    }
+
+    func reconnect() throws {
+        // Mounted anew, its directories are other ones than those that were watched.
+        let fresh = root.file("fresh")
+        try Files.makeDirectory(fresh)
+        try copy(from: root.file("away/demo.lease"), to: fresh + "/demo.lease")
+        try Files.renameDurably(fresh, to: mount)
+        try point(to: "mount")
+    }
+
+    private func point(to target: String) throws {
+        let next = root.file("other.new")
+        guard symlink(target, next) == 0 else { throw SystemError("symlink", path: next) }
+        try Files.renameDurably(next, to: other)
+    }
+
     private func copy(from source: String, to target: String) throws {
         try Files.makeDirectory(target)
-        for name in try Files.list(source) {
+        for name in try Files.list(source) where !name.hasSuffix(".tmp") {
             try Files.writeDurably(try Files.read("\(source)/\(name)"), to: "\(target)/\(name)")
         }
     }
@@ -38,7 +109,7 @@ private final class FileSubject: LeaseStoreSubject {
 @Suite(.ownThread) struct FileLeaseStoreTests {
     @Test("does what every lease store must do", arguments: LeaseStoreConformance.allCases)
     func conforms(_ check: LeaseStoreConformance) throws {
-        try check.run { try FileSubject() }
+        try check.run { try FileSubject(bound: check.bound) }
     }
 
     @Test("a directory above that is not there is not taken for an empty store")
@@ -61,7 +132,8 @@ private final class FileSubject: LeaseStoreSubject {
         try Files.writeDurably(newer.utf8, to: subject.path + "/1.json")
         #expect { try subject.open().read() } throws: { error in
             guard case LeaseStoreError.invalid(let reason) = error else { return false }
-            return reason.contains("format 99") && reason.contains("up to 1") && reason.contains("1.json")
+            return reason.contains("format 99") && reason.contains("up to \(ClusterRecord.currentFormat)")
+                && reason.contains("1.json")
         }
         #expect(throws: LeaseStoreError.alreadyExists) { try subject.open().create(record(1)) }
     }
@@ -69,9 +141,11 @@ private final class FileSubject: LeaseStoreSubject {
     @Test("a damaged record is reported with its file and the key")
     func damageIsLocated() throws {
         let subject = try FileSubject()
-        try Files.makeDirectory(subject.path)
-        let damaged = #"{"format":1,"cluster":"conformance","term":"six"}"#
-        try Files.writeDurably(damaged.utf8, to: subject.path + "/1.json")
+        _ = try subject.open().create(record(6))
+        let whole = try Files.readText(subject.path + "/1.json")
+        let parts = whole.split(separator: "\"term\":6", maxSplits: 1)
+        try #require(parts.count == 2, "\(whole)")
+        try Files.writeDurably((parts[0] + "\"term\":\"six\"" + parts[1]).utf8, to: subject.path + "/1.json")
         #expect { try subject.open().read() } throws: { error in
             "\(error)".contains("1.json") && "\(error)".contains("'term'")
         }
@@ -128,7 +202,10 @@ private final class FileSubject: LeaseStoreSubject {
         let subject = try FileSubject()
         let others = subject.open()
         let seen = try others.create(record(1))
-        let stalled = FileLeaseStore(path: subject.path, cluster: LeaseStoreConformance.cluster) {
+        let stalled = FileLeaseStore(
+            path: subject.path, cluster: LeaseStoreConformance.cluster, callTimeout: .seconds(30)
+        ) { step in
+            guard step == .prepared else { return }
             // What a process that is stopped here for a while finds when it goes on.
             var version = seen
             for change in 1...changes {
@@ -150,7 +227,10 @@ private final class FileSubject: LeaseStoreSubject {
         let others = subject.open()
         var seen = try others.create(record(1))
         seen = try others.replace(record(2), at: seen)
-        let stalled = FileLeaseStore(path: subject.path, cluster: LeaseStoreConformance.cluster) {
+        let stalled = FileLeaseStore(
+            path: subject.path, cluster: LeaseStoreConformance.cluster, callTimeout: .seconds(30)
+        ) { step in
+            guard step == .prepared else { return }
             do {
                 for name in try Files.list(subject.path) where name.hasSuffix(".json") {
                     try Files.remove("\(subject.path)/\(name)")
@@ -160,6 +240,20 @@ private final class FileSubject: LeaseStoreSubject {
         }
         #expect(throws: LeaseStoreError.conflict) { try stalled.replace(record(3), at: seen) }
         #expect(try others.read()?.record.term == 7)
+    }
+
+    @Test("a call that nobody waits for any more is not begun, and one that hangs holds up no caller for ever")
+    func hungDisk() throws {
+        let subject = try FileSubject(bound: .seconds(1))
+        let store = subject.open()
+        let version = try store.create(record(1))
+        subject.pause()
+        // The first one hangs, and the second one waits for it.
+        #expect { try store.read() } throws: { "\($0)".contains("has not answered within") }
+        #expect(throws: LeaseStoreError.self) { try store.replace(record(2), at: version) }
+        subject.resume()
+        try eventuallyBlocking("the store answers again") { (try? store.read()) != nil }
+        #expect(try store.read()?.version == version, "a write was begun that its caller had given up")
     }
 }
 

@@ -6,23 +6,39 @@ import Testing
 
 /// The store that other tests rely on keeps the same contract as the real ones.
 private final class MemorySubject: LeaseStoreSubject {
+    let bound: Duration
     private let store: InMemoryLeaseStore
-    private let copy = Mutex<ClusterRecord?>(nil)
+    private let copy = Mutex<[UInt8]?>(nil)
 
-    init() throws { store = try InMemoryLeaseStore(cluster: LeaseStoreConformance.cluster) }
+    init(bound: Duration) throws {
+        self.bound = bound
+        store = try InMemoryLeaseStore(cluster: LeaseStoreConformance.cluster, bound: bound)
+    }
 
     func open() -> any LeaseStore { store }
-    func openForeign() throws -> any LeaseStore { store.opened(by: "another") }
-    func deleteRecord() { store.set(nil) }
-    func corruptRecord() { store.damage("damaged by the test") }
-    func keepCopy() { copy.withLock { $0 = store.record } }
-    func restoreCopy() { store.set(copy.withLock { $0 }) }
+    func openDirect() -> any LeaseStore { store.openedApart() }
+    func openForeign() -> any LeaseStore { store.opened(by: "another") }
+
+    func deleteRecord() { store.set(document: nil) }
+    func corruptRecord() { store.set(document: Array("{\"format\":1,".utf8)) }
+    func putNewerRecord(format: Int) {
+        store.set(document: Array(#"{"format":\#(format),"cluster":"conformance","holder":{"now":"an object"}}"#.utf8))
+    }
+    func keepCopy() { copy.withLock { $0 = store.document } }
+    func restoreCopy() { store.set(document: copy.withLock { $0 }) }
+
+    func loseNextReply() { store.setFault(.nextAnswerLost) }
+    func slow(by delay: Duration) { store.setDelay(delay) }
+    func pause() { store.setPaused(true) }
+    func resume() { store.setPaused(false) }
+    func disconnect() { store.setFault(.unreachable) }
+    func reconnect() { store.setFault(nil) }
 }
 
 @Suite(.ownThread) struct InMemoryLeaseStoreTests {
     @Test("does what every lease store must do", arguments: LeaseStoreConformance.allCases)
     func conforms(_ check: LeaseStoreConformance) throws {
-        try check.run { try MemorySubject() }
+        try check.run { try MemorySubject(bound: check.bound) }
     }
 
     @Test("a lost answer leaves the write in place")

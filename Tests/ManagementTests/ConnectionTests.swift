@@ -37,7 +37,7 @@ import Testing
     func pipelinedCommand() throws {
         let fixture = try ServerFixture()
         let supervisor = try WorkerThread(name: "supervisor")
-        fixture.onSwitchover { _, reply in
+        fixture.onControl { _, reply in
             supervisor.submit {
                 _ = Poll.wait([], until: BootClock.now() + .milliseconds(50))
                 reply(.accepted(id: "slow"))
@@ -124,13 +124,13 @@ import Testing
         #expect(response.headers["allow"] == "GET, HEAD")
         let command = try fixture.get("/v1/switchover")
         #expect(command.status == 405)
-        #expect(command.headers["allow"] == "POST")
+        #expect(command.headers["allow"] == "POST, DELETE")
     }
 
     @Test("a client that waits for 100 Continue gets it, and then its answer")
     func expectation() throws {
         let fixture = try ServerFixture()
-        fixture.onSwitchover { _, reply in reply(.accepted(id: "1")) }
+        fixture.onControl { _, reply in reply(.accepted(id: "1")) }
         let connection = try fixture.connect()
         let request = ServerFixture.switchoverRequest(#"{"to":"pg-2"}"#, headers: ["Expect: 100-continue"])
         let body = request.suffix(13)
@@ -138,13 +138,13 @@ import Testing
         #expect(try connection.response().status == 100)
         try connection.send(String(body))
         #expect(try connection.response().status == 202)
-        #expect(fixture.commands == [SwitchoverCommand(to: "pg-2")])
+        #expect(fixture.requests == [.switchover(SwitchoverCommand(to: "pg-2"))])
     }
 
     @Test("a body may come in chunks, and in pieces of them")
     func chunks() async throws {
         let fixture = try ServerFixture()
-        fixture.onSwitchover { _, reply in reply(.accepted(id: "1")) }
+        fixture.onControl { _, reply in reply(.accepted(id: "1")) }
         let connection = try fixture.connect()
         let pieces = [
             "POST /v1/switchover HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n",
@@ -155,6 +155,6 @@ import Testing
             try await Task.sleep(for: .milliseconds(5))
         }
         #expect(try connection.response().status == 202)
-        #expect(fixture.commands == [SwitchoverCommand(to: "pg-2")])
+        #expect(fixture.requests == [.switchover(SwitchoverCommand(to: "pg-2"))])
     }
 }

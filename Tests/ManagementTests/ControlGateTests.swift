@@ -11,7 +11,7 @@ import Testing
     @Test("with a token, the right one passes and anything else is 401")
     func token() throws {
         let fixture = try ServerFixture(access: token("s3cret"))
-        fixture.onSwitchover { _, reply in reply(.accepted(id: "1")) }
+        fixture.onControl { _, reply in reply(.accepted(id: "1")) }
         #expect(try fixture.switchover(headers: ["Authorization: Bearer s3cret"]).status == 202)
         #expect(try fixture.switchover(headers: ["authorization: bearer  s3cret"]).status == 202)
         let refused = [
@@ -25,7 +25,7 @@ import Testing
             #expect(response.headers["www-authenticate"] == "Bearer")
             #expect(!response.body.contains("s3cret"))
         }
-        #expect(fixture.commands.count == 2)
+        #expect(fixture.requests.count == 2)
     }
 
     @Test("a token that cannot be read, or is empty, refuses everybody", arguments: [nil, ""])
@@ -33,14 +33,14 @@ import Testing
         let fixture = try ServerFixture(access: token(value))
         #expect(try fixture.switchover(headers: ["Authorization: Bearer "]).status == 401)
         #expect(try fixture.switchover().status == 401)
-        #expect(fixture.commands.isEmpty)
+        #expect(fixture.requests.isEmpty)
     }
 
     @Test("a token that changes counts from the next request on")
     func rotation() throws {
         let token = Held("old")
         let fixture = try ServerFixture(access: .token { token.current })
-        fixture.onSwitchover { _, reply in reply(.accepted(id: "1")) }
+        fixture.onControl { _, reply in reply(.accepted(id: "1")) }
         #expect(try fixture.switchover(headers: ["Authorization: Bearer old"]).status == 202)
         token.change { $0 = "new" }
         #expect(try fixture.switchover(headers: ["Authorization: Bearer old"]).status == 401)
@@ -61,7 +61,7 @@ import Testing
     func borrowed(header: String) throws {
         let fixture = try ServerFixture()
         #expect(try fixture.switchover(headers: [header]).status == 403)
-        #expect(fixture.commands.isEmpty)
+        #expect(fixture.requests.isEmpty)
     }
 
     @Test("without a token, a peer that is not on loopback, or not known, may change nothing")
@@ -118,11 +118,11 @@ import Testing
 
     @Test("tokens are compared as a whole")
     func comparison() {
-        #expect(ControlGate.constantTimeEqual("abc", "abc"))
-        #expect(!ControlGate.constantTimeEqual("abc", "abd"))
-        #expect(!ControlGate.constantTimeEqual("xbc", "abc"))
-        #expect(!ControlGate.constantTimeEqual("ab", "abc"))
-        #expect(!ControlGate.constantTimeEqual("abcabc", "abc"))
-        #expect(!ControlGate.constantTimeEqual("", ""))
+        #expect(BearerToken.constantTimeEqual("abc", "abc"))
+        #expect(!BearerToken.constantTimeEqual("abc", "abd"))
+        #expect(!BearerToken.constantTimeEqual("xbc", "abc"))
+        #expect(!BearerToken.constantTimeEqual("ab", "abc"))
+        #expect(!BearerToken.constantTimeEqual("abcabc", "abc"))
+        #expect(!BearerToken.constantTimeEqual("", ""))
     }
 }

@@ -21,7 +21,7 @@ import Testing
         #expect(response.body.contains(#"{"error":"#))
         #expect(response.headers["connection"] == "close")
         #expect(try connection.isClosed())
-        #expect(fixture.commands.isEmpty)
+        #expect(fixture.requests.isEmpty)
         #expect(try fixture.get("/healthz").status == 200)
     }
 
@@ -124,11 +124,11 @@ import Testing
         var limits = ManagementLimits()
         limits.connections = 2
         let fixture = try ServerFixture(limits: limits)
-        let replies = Held<[@Sendable (SwitchoverAnswer) -> Void]>([])
-        fixture.onSwitchover { _, reply in replies.change { $0.append(reply) } }
+        let replies = Held<[@Sendable (ControlAnswer) -> Void]>([])
+        fixture.onControl { _, reply in replies.change { $0.append(reply) } }
         let busy = [try fixture.connect(), try fixture.connect()]
         for connection in busy { try connection.send(ServerFixture.switchoverRequest()) }
-        try await eventually { fixture.commands.count == 2 }
+        try await eventually { fixture.requests.count == 2 }
         #expect(try fixture.connect().isClosed())
         for reply in replies.current { reply(.accepted(id: "1")) }
         for connection in busy { #expect(try connection.response().status == 202) }

@@ -29,6 +29,11 @@ import Testing
             $0.status.replayed = LSN(rawValue: 42)
             $0.status.lagBytes = 17
             $0.orphansReaped = 6
+            $0.status.pendingRestart = true
+            $0.cluster.intent.paused = true
+            $0.cluster.synchronous = SynchronousState(mode: .quorum, members: ["pg-2", "pg-3"], votes: 2)
+            $0.storage = StorageStatus(
+                freeBytes: 1000, sizeBytes: 5000, ballastBytes: 300, divergedWALSets: 2, isFull: true)
             var archive = ArchiveStatus()
             archive.archivedCount = 12
             archive.failedCount = 2
@@ -41,6 +46,12 @@ import Testing
         fixture.metrics.postgresRestarts.increment()
         fixture.metrics.leaseRenewal.observe(0.004)
         fixture.metrics.leaseErrors.increment(.late)
+        fixture.metrics.leaseErrors.increment(.denied)
+        fixture.metrics.takeOvers.increment(.ownPast)
+        fixture.metrics.consentRounds.increment(.granted)
+        fixture.metrics.consents.increment(.refused)
+        fixture.metrics.votes.increment(.granted)
+        fixture.metrics.labelRepairs.increment()
         return fixture
     }
 
@@ -82,6 +93,17 @@ import Testing
             #"pgmahout_transitions_total{kind="switchover",result="failed"}"#: "0",
             #"pgmahout_lease_errors_total{reason="late"}"#: "1",
             #"pgmahout_lease_renewal_seconds_bucket{le="0.005"}"#: "1", "pgmahout_lease_renewal_seconds_count": "1",
+            #"pgmahout_lease_errors_total{reason="denied"}"#: "1",
+            #"pgmahout_takeovers_total{kind="own_past"}"#: "1", #"pgmahout_takeovers_total{kind="votes"}"#: "0",
+            #"pgmahout_consent_rounds_total{result="granted"}"#: "1",
+            #"pgmahout_consents_total{result="refused"}"#: "1", #"pgmahout_votes_total{result="granted"}"#: "1",
+            "pgmahout_label_repairs_total": "1", "pgmahout_label_errors_total": "0",
+            "pgmahout_event_errors_total": "0", "pgmahout_name_conflicts_total": "0", "pgmahout_paused": "1",
+            "pgmahout_fenced": "0",
+            "pgmahout_pending_restart": "1", "pgmahout_synchronous_members": "2", "pgmahout_synchronous_votes": "2",
+            "pgmahout_synchronous": "0", "pgmahout_disk_free_bytes": "1000", "pgmahout_disk_size_bytes": "5000",
+            "pgmahout_disk_full": "1", "pgmahout_disk_hung": "0", "pgmahout_ballast_bytes": "300",
+            "pgmahout_diverged_wal_sets": "2",
         ]
         for (name, value) in expected { #expect(sample(name, in: text) == value, "\(name)") }
         let age = try #require(sample("pgmahout_archiver_last_success_age_seconds", in: text).flatMap { Double($0) })
@@ -99,10 +121,15 @@ import Testing
             $0.status.lagBytes = nil
             $0.status.replayed = nil
             $0.leaseDeadline = nil
+            $0.storage = nil
+            $0.cluster.synchronous?.mode = .off
             $0.status.systemIdentifier = SystemIdentifier(rawValue: 8)
         }
         let text = try fixture.get("/metrics").body
-        for name in ["archiver", "replication_lag", "wal_replayed", "lease_remaining"] {
+        for name in [
+            "archiver", "replication_lag", "wal_replayed", "lease_remaining", "synchronous", "disk", "ballast",
+            "diverged",
+        ] {
             #expect(!text.contains("pgmahout_\(name)"))
         }
         #expect(text.split(separator: "\n").count { $0.hasPrefix("pgmahout_info{") } == 1)

@@ -20,8 +20,10 @@ final class ServerFixture: Sendable {
         /// Moves on only when a test says so.
         var now = Instant(nanoseconds: 1_000_000_000_000)
         var snapshot: ManagementSnapshot
-        var commands: [SwitchoverCommand] = []
-        var answer: (@Sendable (SwitchoverCommand, @escaping @Sendable (SwitchoverAnswer) -> Void) -> Void)?
+        var requests: [ControlRequest] = []
+        var answer: ControlHandler?
+        var questions: [PeerRequest] = []
+        var peerAnswer: PeerHandler?
     }
 
     private let held: Held<State>
@@ -30,63 +32,91 @@ final class ServerFixture: Sendable {
     let port: Int
 
     init(
-        host: String = "127.0.0.1", access: ControlAccess = .loopbackOnly, limits: ManagementLimits = ManagementLimits()
+        host: String = "127.0.0.1", access: ControlAccess = .loopbackOnly, peers: PeerAccess = .closed,
+        limits: ManagementLimits = ManagementLimits()
     ) throws {
         let held = Held(State(snapshot: ManagementSnapshot.primary(at: Instant(nanoseconds: 1_000_000_000_000))))
         self.held = held
-        var configuration = ManagementConfiguration(host: host, port: 0, access: access)
+        var configuration = ManagementConfiguration(host: host, port: 0, access: access, peers: peers)
         configuration.limits = limits
         server = ManagementServer(
             configuration: configuration, metrics: metrics, now: { held.current.now },
             snapshot: { held.current.snapshot },
-            onSwitchover: { command, reply in
+            onControl: { request, reply in
                 let answer = held.change { state in
-                    state.commands.append(command)
+                    state.requests.append(request)
                     return state.answer
                 }
-                answer?(command, reply)
+                answer?(request, reply)
+            },
+            onPeer: { question, reply in
+                let answer = held.change { state in
+                    state.questions.append(question)
+                    return state.peerAnswer
+                }
+                answer?(question, reply)
             })
         port = try server.start()
     }
 
     deinit { server.stop() }
 
-    var commands: [SwitchoverCommand] { held.current.commands }
+    var requests: [ControlRequest] { held.current.requests }
+    var questions: [PeerRequest] { held.current.questions }
 
     func advance(_ span: Duration) { held.change { $0.now = $0.now + span } }
 
     func change(_ body: (inout ManagementSnapshot) -> Void) { held.change { body(&$0.snapshot) } }
 
-    func onSwitchover(
-        _ answer: @escaping @Sendable (SwitchoverCommand, @escaping @Sendable (SwitchoverAnswer) -> Void) -> Void
-    ) {
-        held.change { $0.answer = answer }
-    }
+    func onControl(_ answer: @escaping ControlHandler) { held.change { $0.answer = answer } }
+
+    func onPeer(_ answer: @escaping PeerHandler) { held.change { $0.peerAnswer = answer } }
 
     func connect(receiveBuffer: Int32? = nil) throws -> RawConnection {
         try RawConnection(port: port, receiveBuffer: receiveBuffer)
     }
 
-    func get(_ path: String) throws -> RawConnection.Response {
+    func get(_ path: String, headers: [String] = []) throws -> RawConnection.Response {
+        try send("GET", path, body: nil, contentType: nil, headers: headers)
+    }
+
+    func post(
+        _ path: String, _ body: String = "{}", contentType: String? = "application/json", headers: [String] = []
+    ) throws -> RawConnection.Response {
+        try send("POST", path, body: body, contentType: contentType, headers: headers)
+    }
+
+    func delete(_ path: String, headers: [String] = []) throws -> RawConnection.Response {
+        try send("DELETE", path, body: nil, contentType: nil, headers: headers)
+    }
+
+    func send(
+        _ method: String, _ path: String, body: String?, contentType: String?, headers: [String]
+    ) throws -> RawConnection.Response {
         let connection = try connect()
-        try connection.send("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n")
+        try connection.send(Self.request(method, path, body: body, contentType: contentType, headers: headers))
         return try connection.response()
     }
 
     func switchover(
         _ body: String = "{}", contentType: String? = "application/json", headers: [String] = []
     ) throws -> RawConnection.Response {
-        let connection = try connect()
-        try connection.send(Self.switchoverRequest(body, contentType: contentType, headers: headers))
-        return try connection.response()
+        try post("/v1/switchover", body, contentType: contentType, headers: headers)
     }
 
     static func switchoverRequest(
         _ body: String = "{}", contentType: String? = "application/json", headers: [String] = []
     ) -> String {
-        var lines = ["POST /v1/switchover HTTP/1.1", "Host: x", "Content-Length: \(body.utf8.count)"] + headers
+        request("POST", "/v1/switchover", body: body, contentType: contentType, headers: headers)
+    }
+
+    private static func request(
+        _ method: String, _ path: String, body: String?, contentType: String?, headers: [String]
+    ) -> String {
+        var lines = ["\(method) \(path) HTTP/1.1", "Host: x"] + headers
+        if let body { lines.append("Content-Length: \(body.utf8.count)") }
         if let contentType { lines.append("Content-Type: \(contentType)") }
-        return lines.joined(separator: "\r\n") + "\r\n\r\n" + body
+        return lines.joined(separator: "\r\n") + "\r\n\r\n" + (body ?? "")
     }
 }
 

@@ -9,7 +9,8 @@ import Testing
         let now = Instant(nanoseconds: 1)
         return ManagementServer(
             configuration: ManagementConfiguration(host: host, port: port, access: .loopbackOnly),
-            metrics: MemberMetrics(), now: { now }, snapshot: { .primary(at: now) }, onSwitchover: { _, _ in })
+            metrics: MemberMetrics(), now: { now }, snapshot: { .primary(at: now) }, onControl: { _, _ in },
+            onPeer: { _, _ in })
     }
 
     @Test("a port that is taken is an error that names it")
@@ -50,14 +51,14 @@ import Testing
 
     @Test("an answer of the supervisor after the end goes nowhere")
     func answerAfterStop() async throws {
-        let replies = Held<[@Sendable (SwitchoverAnswer) -> Void]>([])
+        let replies = Held<[@Sendable (ControlAnswer) -> Void]>([])
         let fixture = try ServerFixture()
-        fixture.onSwitchover { _, reply in
+        fixture.onControl { _, reply in
             replies.change { $0.append(reply) }
         }
         let connection = try fixture.connect()
         try connection.send(ServerFixture.switchoverRequest())
-        try await eventually { !fixture.commands.isEmpty }
+        try await eventually { !fixture.requests.isEmpty }
         fixture.server.stop()
         for reply in replies.current { reply(.accepted(id: "1")) }
         #expect(try connection.isClosed())

@@ -53,4 +53,23 @@ import Testing
         let fixture = try ServerFixture()
         #expect(try fixture.get(target).status == 200)
     }
+
+    @Test("/v1/history has the last fifty transitions, each once, as they ended")
+    func history() throws {
+        func transition(_ number: Int, succeeded: Bool = true) -> Transition {
+            Transition(
+                id: "t-\(number)", kind: .failover, from: "pg-1", to: "pg-2", term: UInt64(number),
+                succeeded: succeeded, reason: "r")
+        }
+        let fixture = try ServerFixture()
+        #expect(try fixture.get("/v1/history").body == #"{"transitions":[]}"# + "\n")
+        fixture.change { snapshot in
+            for number in 1...60 { snapshot.history.note(transition(number), at: Int64(number)) }
+            snapshot.history.note(transition(60, succeeded: false), at: 99)
+        }
+        let body = try fixture.get("/v1/history").body
+        let history = try JSONDecoder().decode(TransitionHistory.self, from: Data(body.utf8))
+        #expect(history.transitions.map(\.at) == (11...60).map { Int64($0) })
+        #expect(history.transitions.last?.transition == transition(60, succeeded: false))
+    }
 }

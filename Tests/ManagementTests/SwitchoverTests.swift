@@ -11,27 +11,27 @@ import Testing
     @Test("an accepted request is answered with its id, and the command arrives as it was sent")
     func accepted() throws {
         let fixture = try ServerFixture()
-        fixture.onSwitchover { _, reply in reply(.accepted(id: "sw-7")) }
+        fixture.onControl { _, reply in reply(.accepted(id: "sw-7")) }
         let response = try fixture.switchover(#"{"from":"pg-1","to":"pg-2"}"#)
         #expect(response.status == 202)
         #expect(response.body == #"{"id":"sw-7"}"# + "\n")
-        #expect(fixture.commands == [SwitchoverCommand(from: "pg-1", to: "pg-2")])
+        #expect(fixture.requests == [.switchover(SwitchoverCommand(from: "pg-1", to: "pg-2"))])
     }
 
     @Test("no body, and an empty object, ask for the best candidate", arguments: ["", "{}", #"{"to":null}"#])
     func anyCandidate(body: String) throws {
         let fixture = try ServerFixture()
-        fixture.onSwitchover { _, reply in reply(.accepted(id: "1")) }
+        fixture.onControl { _, reply in reply(.accepted(id: "1")) }
         #expect(try fixture.switchover(body).status == 202)
-        #expect(fixture.commands == [SwitchoverCommand()])
+        #expect(fixture.requests == [.switchover(SwitchoverCommand())])
     }
 
     @Test("a refusal is 409 with reason and hint, and what cannot be decided now is 503")
     func refused() throws {
         let fixture = try ServerFixture()
-        fixture.onSwitchover { command, reply in
+        fixture.onControl { command, reply in
             reply(
-                command.to == nil
+                command == .switchover(SwitchoverCommand())
                     ? .unavailable(reason: "busy") : .refused(reason: "pg-9 is no member", hint: "members: pg-1 pg-2"))
         }
         let refused = try fixture.switchover(#"{"to":"pg-9"}"#)
@@ -44,7 +44,7 @@ import Testing
     func otherThread() throws {
         let fixture = try ServerFixture()
         let supervisor = try WorkerThread(name: "supervisor")
-        fixture.onSwitchover { _, reply in
+        fixture.onControl { _, reply in
             supervisor.submit {
                 reply(.accepted(id: "first"))
                 reply(.accepted(id: "second"))
@@ -62,8 +62,8 @@ import Testing
         var limits = ManagementLimits()
         limits.command = .milliseconds(100)
         let fixture = try ServerFixture(limits: limits)
-        let replies = Held<[@Sendable (SwitchoverAnswer) -> Void]>([])
-        fixture.onSwitchover { _, reply in replies.change { $0.append(reply) } }
+        let replies = Held<[@Sendable (ControlAnswer) -> Void]>([])
+        fixture.onControl { _, reply in replies.change { $0.append(reply) } }
         let connection = try fixture.connect()
         try connection.send(ServerFixture.switchoverRequest())
         #expect(try connection.response().status == 504)
@@ -78,8 +78,8 @@ import Testing
         var limits = ManagementLimits()
         limits.command = .seconds(3)
         let fixture = try ServerFixture(limits: limits)
-        let replies = Held<[@Sendable (SwitchoverAnswer) -> Void]>([])
-        fixture.onSwitchover { _, reply in replies.change { $0.append(reply) } }
+        let replies = Held<[@Sendable (ControlAnswer) -> Void]>([])
+        fixture.onControl { _, reply in replies.change { $0.append(reply) } }
         let connection = try fixture.connect()
         try connection.send(ServerFixture.switchoverRequest())
         #expect(try connection.response().status == 504)
@@ -102,12 +102,12 @@ import Testing
     @Test("a client that is gone when the answer comes harms nobody")
     func clientGone() async throws {
         let fixture = try ServerFixture()
-        let replies = Held<[@Sendable (SwitchoverAnswer) -> Void]>([])
-        fixture.onSwitchover { _, reply in replies.change { $0.append(reply) } }
+        let replies = Held<[@Sendable (ControlAnswer) -> Void]>([])
+        fixture.onControl { _, reply in replies.change { $0.append(reply) } }
         do {
             let connection = try fixture.connect()
             try connection.send(ServerFixture.switchoverRequest())
-            try await eventually { !fixture.commands.isEmpty }
+            try await eventually { !fixture.requests.isEmpty }
         }
         try await eventually { fixture.server.connectionCount == 0 }
         for reply in replies.current { reply(.accepted(id: "1")) }
@@ -124,7 +124,7 @@ import Testing
         let response = try fixture.switchover(body)
         #expect(response.status == 400)
         #expect(response.body.contains(#""hint":"#))
-        #expect(fixture.commands.isEmpty)
+        #expect(fixture.requests.isEmpty)
     }
 
     @Test(
@@ -132,13 +132,13 @@ import Testing
     func mediaType(contentType: String?) throws {
         let fixture = try ServerFixture()
         #expect(try fixture.switchover("", contentType: contentType).status == 415)
-        #expect(fixture.commands.isEmpty)
+        #expect(fixture.requests.isEmpty)
     }
 
     @Test("a media type may have parameters and any case")
     func mediaTypeParameters() throws {
         let fixture = try ServerFixture()
-        fixture.onSwitchover { _, reply in reply(.accepted(id: "1")) }
+        fixture.onControl { _, reply in reply(.accepted(id: "1")) }
         #expect(try fixture.switchover(contentType: "Application/JSON ; charset=utf-8").status == 202)
     }
 }

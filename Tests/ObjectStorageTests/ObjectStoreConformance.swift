@@ -6,6 +6,8 @@ import Testing
 /// What every object store has to do, whatever it is made of.
 struct ObjectStoreConformance {
     let store: any ObjectStore
+    /// Whether the store itself can create without overwriting.
+    var isAtomic = true
 
     func run() async throws {
         try createsAndReads()
@@ -13,8 +15,10 @@ struct ObjectStoreConformance {
         try leavesNothingOfAnAbortedUpload()
         try obeysARefusedPermission()
         try lists()
+        try pages()
+        try namesOfAllKinds()
         try deletes()
-        try await letsOneOfManyCreate()
+        if isAtomic { try await letsOneOfManyCreate() }
         try refusesIllFormedKeys()
     }
 
@@ -83,10 +87,58 @@ struct ObjectStoreConformance {
         let all = try store.listAll("list/", recursive: true)
         #expect(all.objects.map(\.key) == ["list/a", "list/b", "list/c/1", "list/c/2", "list/d/e/3"])
         #expect(all.folders.isEmpty)
-        let behind = try store.list("list/", after: "list/a", recursive: true)
+        let behind = try listAll("list/", after: "list/a", recursive: true)
         #expect(behind.objects.map(\.key) == ["list/b", "list/c/1", "list/c/2", "list/d/e/3"])
         #expect(try store.listAll("nothing/here/").objects.isEmpty)
         #expect(try store.listAll("").folders.contains("list/"))
+    }
+
+    private func pages() throws {
+        for number in 1...4 {
+            #expect(try store.putIfAbsent(ObjectKey("pages/\(number)"), [1]) == .created)
+            #expect(try store.putIfAbsent(ObjectKey("pages/\(number)-folder/x"), [1]) == .created)
+        }
+        // From any object or folder on, the rest comes, each once.
+        let all = try store.listAll("pages/")
+        #expect(all.objects.map(\.key.name) == (1...4).map { "\($0)" })
+        #expect(all.folders == (1...4).map { "pages/\($0)-folder/" })
+        for number in 1...4 {
+            let rest = try listAll("pages/", after: ObjectKey("pages/\(number)-folder/"))
+            #expect(rest.objects.map(\.key) == all.objects.map(\.key).suffix(4 - number))
+            #expect(rest.folders == all.folders.suffix(4 - number))
+        }
+        let within = try listAll("pages/", after: "pages/3-folder/x")
+        #expect(within.objects.map(\.key) == ["pages/4"] && within.folders == ["pages/4-folder/"])
+    }
+
+    private func listAll(_ prefix: String, after: ObjectKey, recursive: Bool = false) throws -> ObjectPage {
+        var all = ObjectPage(objects: [], folders: [], next: after)
+        while let next = all.next {
+            let page = try store.list(prefix, after: next, recursive: recursive)
+            all.objects += page.objects
+            all.folders += page.folders
+            all.next = page.next
+        }
+        return all
+    }
+
+    private func namesOfAllKinds() throws {
+        let names = [
+            "with blank", "plus+and%25", "ä-日本", "<&>\"'", "a;b=c,d?e#f", "~!$()*@[]{}|\\^`", " x ", "e\u{301}", "é",
+            "\u{301}accent",
+        ]
+        for name in names {
+            let key = ObjectKey("names/\(name)/\(name)")
+            #expect(try store.putIfAbsent(key, bytes(name)) == .created, "\(name)")
+            #expect(try store.readAll(key) == bytes(name))
+            #expect(try store.head(key)?.size == UInt64(name.utf8.count))
+        }
+        let listed = try store.listAll("names/", recursive: true).objects.map(\.key)
+        // Compared by bytes: two spellings of one letter are two names.
+        let expected = names.map { ObjectKey("names/\($0)/\($0)") }.sorted()
+        #expect(listed.map { Array($0.text.utf8) } == expected.map { Array($0.text.utf8) })
+        try store.delete(listed)
+        #expect(try store.listAll("names/", recursive: true).objects.isEmpty)
     }
 
     private func deletes() throws {
@@ -96,6 +148,10 @@ struct ObjectStoreConformance {
         try store.delete("delete/x")
         #expect(try !store.listAll("").folders.contains("delete/"))
         #expect(try store.putIfAbsent("delete/x", bytes("y")) == .created)
+        #expect(try store.putIfAbsent("delete/y", bytes("y")) == .created)
+        try store.delete(["delete/x", "delete/nothing", "delete/y"])
+        #expect(try store.listAll("delete/").objects.isEmpty)
+        try store.delete([ObjectKey]())
     }
 
     private func letsOneOfManyCreate() async throws {

@@ -16,7 +16,7 @@ struct SQLErrorTests {
         #expect(SQLError.connecting(socket + "FATALER:  57P03: das System startet").kind == .startingUp)
         #expect(SQLError.connecting(socket + "FATAL:  28P01: password authentication failed").kind == .authentication)
         #expect(SQLError.connecting(socket + "FATAL:  28000: no pg_hba.conf entry").kind == .authentication)
-        #expect(SQLError.connecting(socket + "FATAL:  53300: too many connections").kind == .server)
+        #expect(SQLError.connecting(socket + "FATAL:  53300: too many connections").kind == .exhausted)
     }
 
     @Test("nobody who listens, no way, and a server that hung up are told apart")

@@ -80,7 +80,51 @@ struct ServerConfigurationTests {
         #expect(standby["max_locks_per_transaction"] == "'128'")
         let primary = settings(configuration.renderSettings(.primary, control: control))
         #expect(primary["max_connections"] == "'50'")
-        #expect(primary["max_worker_processes"] == nil)
+        #expect(primary["max_worker_processes"] == "'8'")
+        #expect(standby.keys.sorted() == primary.keys.sorted())
+    }
+
+    @Test("the leader of a cluster that follows another streams and restores as it was told")
+    func standbyLeader() {
+        let client = ServerConfiguration.ArchiveClient(program: "/p", socket: "/s")
+        var configuration = configuration(archive: client)
+        configuration.applyDelayMilliseconds = 1500
+        var remote = ServerConfiguration.RemotePrimary(
+            conninfo: "host=a,b user=x", slot: "other", restoreCommand: "fetch %f %p")
+        var found = settings(configuration.renderSettings(.standbyLeader(remote), control: nil))
+        #expect(found["primary_conninfo"] == "'host=a,b user=x'")
+        #expect(found["primary_slot_name"] == "'other'")
+        #expect(found["restore_command"] == "'fetch %f %p'")
+        #expect(found["recovery_min_apply_delay"] == "'1500ms'")
+        remote = ServerConfiguration.RemotePrimary(conninfo: nil, slot: "other")
+        found = settings(configuration.renderSettings(.standbyLeader(remote), control: nil))
+        #expect(found["primary_conninfo"] == "''" && found["primary_slot_name"] == "''")
+        #expect(found["restore_command"]?.contains("/p fetch") == true)
+        configuration.restoresFromArchive = false
+        found = settings(configuration.renderSettings(.standby(upstream: nil, slot: nil), control: nil))
+        #expect(found["restore_command"] == "''")
+        #expect(found["archive_command"]?.contains("/p push") == true)
+        // A primary applies nothing late.
+        #expect(settings(configuration.renderSettings(.primary, control: nil))["recovery_min_apply_delay"] == "'0ms'")
+    }
+
+    @Test("logical slots are carried over where the server can do that", arguments: [15, 16, 17, 18])
+    func failoverSlots(major: Int) {
+        var configuration = configuration(parameters: ["hot_standby_feedback": "off", "wal_level": "logical"])
+        configuration.failoverSlots = ServerConfiguration.FailoverSlots(
+            major: major, standbySlots: ["pgmahout_pg_3", "pgmahout_pg_2"])
+        let found = settings(configuration.renderSettings(.standby(upstream: nil, slot: nil), control: nil))
+        #expect(found["sync_replication_slots"] == (major >= 17 ? "'on'" : nil))
+        #expect(found["hot_standby_feedback"] == (major >= 17 ? "'on'" : "'off'"))
+        #expect(
+            found["synchronized_standby_slots"] == (major >= 17 ? "'pgmahout_pg_2, pgmahout_pg_3'" : nil))
+    }
+
+    @Test("a copy receives WAL under a name that no member has")
+    func cloneName() {
+        let source = configuration().upstream(host: "10.0.0.2", port: 5432)
+        let command = PostgresFixture.tools.baseBackup(from: source, into: "/new", slot: "s")
+        #expect(command.arguments.contains { $0.contains("application_name='clone of pg-1'") })
     }
 
     @Test(

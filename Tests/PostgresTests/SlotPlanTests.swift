@@ -20,7 +20,7 @@ struct SlotPlanTests {
             [
                 "server", "\(inRecovery)", inRecovery ? nil : "00000001", position, position, "7", "150018", "1 0",
                 "false",
-            ]
+            ], ["process", "false", "CheckpointerMain", "", nil, nil, nil, nil, nil],
         ]
         var report = try #require(LocalReport(rows: rows))
         report.slots = slots
@@ -76,12 +76,33 @@ struct SlotPlanTests {
         #expect(plan.isEmpty)
     }
 
-    @Test("a primary moves no slot: the standbys do")
-    func primaryDoesNotAdvance() throws {
+    @Test("a primary moves the slots of members that stream from a standby, and no other")
+    func primaryAdvances() throws {
         let plan = SlotPlan(
-            report: try report(inRecovery: false, [slot("pgmahout_b")]), member: "a", members: ["a", "b"],
-            positions: ["b": lsn(900)])
-        #expect(plan.isEmpty)
+            report: try report(
+                inRecovery: false, [slot("pgmahout_b"), slot("pgmahout_c", active: true), slot("tool")]),
+            member: "a", members: ["a", "b", "c"], positions: ["b": lsn(900), "c": lsn(900)], permanent: ["tool"],
+            permanentPositions: ["tool": lsn(500)])
+        #expect(plan.advance == [SlotPlan.Advance(slot: "pgmahout_b", to: lsn(900))])
+        #expect(plan.create.isEmpty && plan.drop.isEmpty)
+    }
+
+    @Test("permanent slots are made everywhere, never dropped, and stand where they stand on the primary")
+    func permanent() throws {
+        let found = [slot("pgmahout_b"), slot("tool"), slot("other"), slot("busy", active: true)]
+        func plan(_ permanent: [String], _ positions: [MemberName: LSN], at: [String: LSN] = [:]) throws -> SlotPlan {
+            SlotPlan(
+                report: try report(inRecovery: true, found), member: "a", members: ["a", "b", "c"],
+                positions: positions, permanent: permanent, permanentPositions: at)
+        }
+        let known = try plan(["tool", "new", "busy"], [:], at: ["tool": lsn(400), "busy": lsn(400)])
+        #expect(known.create == ["new", "pgmahout_c"])
+        #expect(known.drop.isEmpty)
+        #expect(known.advance == [SlotPlan.Advance(slot: "tool", to: lsn(400))])
+        // Not known where it stands: where the last of the members is, once all are heard of.
+        let last = try plan(["tool"], ["b": lsn(300), "c": lsn(200)])
+        #expect(last.advance.contains(SlotPlan.Advance(slot: "tool", to: lsn(200))))
+        #expect(try !plan(["tool"], ["b": lsn(300)]).advance.contains { $0.slot == "tool" })
     }
 
     @Test("names are valid, and no two members share one")

@@ -111,4 +111,20 @@ struct StagingTests {
         try directory.discardNeverOpened()
         #expect(names == [])
     }
+
+    @Test("what was replaced is put out of the way at once, and removed when there is time")
+    func trash() throws {
+        let root = try TemporaryDirectory()
+        let directory = DataDirectory(path: root.file("data"), cluster: "demo", major: 15)
+        try directory.putReplacedIntoTrash()
+        for _ in 0..<2 {
+            try Files.makeDirectory(directory.oldPath + "/base")
+            try directory.putReplacedIntoTrash()
+            #expect(!Files.exists(directory.oldPath))
+        }
+        _ = try root.directory("data.pgmahout-diverged")
+        #expect(try Files.list(root.path).count == 3)
+        try directory.emptyTrash()
+        #expect(try Files.list(root.path) == ["data.pgmahout-diverged"])
+    }
 }

@@ -28,6 +28,7 @@ package struct ClusterSettings: Sendable {
     /// Small, so that segments fill quickly.
     package var walSegmentSize = "1MB"
     package var crashRestartBudget = Duration.seconds(10)
+    package var unresponsiveBudget = Duration.seconds(10)
     /// Name of the archive's directory beside those of the members; nil: no archive.
     package var archive: String?
     /// Lines that are added to the end of the file.
@@ -60,6 +61,7 @@ package struct ClusterSettings: Sendable {
         for (name, value) in all { text += "    \(name): '\(value)'\n" }
         text += """
             bootstrap:
+              patience: 0s
               initdb: {walSegmentSize: \(walSegmentSize)}
             http: {listen: 127.0.0.1, port: \(member.httpPort), advertise: 127.0.0.1}
             lease:
@@ -69,7 +71,9 @@ package struct ClusterSettings: Sendable {
               renewEvery: \(lease.renewEvery.milliseconds)ms
               giveUpAfter: \(lease.giveUpAfter.milliseconds)ms
               killWithin: \(lease.killWithin.milliseconds)ms
-            failover: {crashRestartBudget: \(crashRestartBudget.milliseconds)ms}
+            failover:
+              crashRestartBudget: \(crashRestartBudget.milliseconds)ms
+              unresponsiveBudget: \(unresponsiveBudget.milliseconds)ms
 
             """
         if let archive { text += "archive: {directory: \(member.clusterDirectory)/\(archive)}\n" }

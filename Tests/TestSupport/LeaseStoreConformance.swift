@@ -4,18 +4,45 @@ import Platform
 import Synchronization
 
 /// One place for a record, as the conformance suite needs it: any number of members that open it, and what
-/// happens to it behind their backs.
+/// happens to it, and to the way there, behind their backs.
 package protocol LeaseStoreSubject: Sendable {
+    /// The longest that a call of these stores may take.
+    var bound: Duration { get }
+    /// How often races are run: fewer times for stores that are slow.
+    var rounds: Int { get }
     /// A store as another member would open it: on the same record as all others of this subject.
     func open() throws -> any LeaseStore
+    /// The same record by a way that `loseNextReply`, `slow` and `disconnect` leave alone.
+    func openDirect() throws -> any LeaseStore
     /// The same record, opened by a member of another cluster.
     func openForeign() throws -> any LeaseStore
+
     func deleteRecord() throws
+    /// What is stored can no longer be read as a record.
     func corruptRecord() throws
-    /// Keeps a copy of the record as it is stored …
+    /// Stores a record as a newer version would, of which only format and cluster can be known.
+    func putNewerRecord(format: Int) throws
+    /// Keeps a copy of the store as it is …
     func keepCopy() throws
-    /// … and puts it back, as a restored backup would.
+    /// … and goes back to it, as a restored backup does: whatever the store counts goes back as well.
     func restoreCopy() throws
+
+    /// The next write through `open` is applied, and its reply never arrives.
+    func loseNextReply() throws
+    /// Every call through `open` takes so much longer; zero heals.
+    func slow(by delay: Duration) throws
+    /// The store stands still …
+    func pause() throws
+    /// … and goes on.
+    func resume() throws
+    /// The connections of `open`, those of watches as well, break and are refused …
+    func disconnect() throws
+    /// … until now.
+    func reconnect() throws
+}
+
+extension LeaseStoreSubject {
+    package var rounds: Int { 20 }
 }
 
 /// What every lease store must do, whatever it is made of. Each check gets a fresh subject and throws
@@ -33,6 +60,15 @@ package enum LeaseStoreConformance: String, CaseIterable, Sendable, CustomString
     case restoredCopyIsAnotherVersion = "an older copy that is put back is read, and is no version known before"
     case corruptionIsInvalid = "a record that cannot be read is invalid, and is not overwritten"
     case foreignRecordsAreRefused = "a record of another cluster is refused, by name, and left alone"
+    case newerRecordsAreRefused = "a record of a newer version is refused, by format, and left alone"
+    case aLostReplyIsNoRefusal = "a write that was applied is never reported as refused, however its reply was lost"
+    case slownessIsBounded = "a slow store is waited for, within the bound of a call"
+    case standstillIsBounded = "a store that stands still costs the bound of a call, and is used again afterwards"
+    case disconnectionIsUnavailability = "without a connection nothing is written, and all is well with the next one"
+    case contentThatCameBackIsAnotherState = "content that was replaced and came back is another state"
+    case aRecordMadeAnewIsAnother = "a record made anew with the same content is another one"
+    case lostStatesStayLost = "writers that know nothing of a restore do not overwrite what was restored"
+    case watchersSurviveGaps = "a watcher is told of what it missed while it was cut off"
     case watchersLearnOfChanges = "a watcher learns of changes until it stops"
 
     package struct Violation: Error, CustomStringConvertible {
@@ -40,6 +76,15 @@ package enum LeaseStoreConformance: String, CaseIterable, Sendable, CustomString
     }
 
     package var description: String { rawValue }
+
+    /// The bound that the stores of a subject for this check should have: short where the check waits for it, and else
+    /// far above what a call takes on a machine that is busy.
+    package var bound: Duration {
+        switch self {
+        case .slownessIsBounded, .standstillIsBounded, .disconnectionIsUnavailability: .milliseconds(600)
+        default: .seconds(30)
+        }
+    }
 
     /// Runs all checks.
     package static func run(make: () throws -> any LeaseStoreSubject) throws {
@@ -62,6 +107,15 @@ package enum LeaseStoreConformance: String, CaseIterable, Sendable, CustomString
         case .restoredCopyIsAnotherVersion: try Self.checkRestoredCopy(subject)
         case .corruptionIsInvalid: try Self.checkCorruption(subject)
         case .foreignRecordsAreRefused: try Self.checkForeign(subject)
+        case .newerRecordsAreRefused: try Self.checkNewer(subject)
+        case .aLostReplyIsNoRefusal: try Self.checkLostReply(subject)
+        case .slownessIsBounded: try Self.checkSlow(subject)
+        case .standstillIsBounded: try Self.checkPaused(subject)
+        case .disconnectionIsUnavailability: try Self.checkDisconnected(subject)
+        case .contentThatCameBackIsAnotherState: try Self.checkSameContent(subject)
+        case .aRecordMadeAnewIsAnother: try Self.checkRecreation(subject)
+        case .lostStatesStayLost: try Self.checkStaleAfterRestore(subject)
+        case .watchersSurviveGaps: try Self.checkWatchGap(subject)
         case .watchersLearnOfChanges: try Self.checkWatch(subject)
         }
     }

@@ -5,17 +5,18 @@ import Postgres
 
 /// The PostgreSQL that the tests use, and a data directory that is made once and copied.
 package enum PostgresFixture {
-    package static let binaries = PostgresBinaries(
+    package static let standard = PostgresInstallation(
         directory: Command.inheritedEnvironment["PGMAHOUT_TEST_PG_BIN"] ?? "/usr/lib/postgresql/15/bin")
-    package static let tools = Tools(binaries: binaries, environment: Command.inheritedEnvironment)
+    package static var binaries: PostgresBinaries { standard.binaries }
+    package static var tools: Tools { standard.tools }
     package static let superuser = "postgres"
     package static let replicationUser = "replicator"
 
     /// Major version of the programs.
-    package static func major() async throws -> Int { try await majorVersion.value }
+    package static func major() async throws -> Int { try await standard.major() }
 
     /// A directory that initdb and the bootstrap script have made; not to be started itself.
-    package static func template() async throws -> String { try await templateDirectory.value }
+    package static func template() async throws -> String { try await standard.template() }
 
     /// Runs a command as the postgres user; throws what it wrote unless it succeeds.
     @discardableResult
@@ -28,29 +29,14 @@ package enum PostgresFixture {
     /// initdb and the bootstrap script, as the product runs them, into a directory that does not exist yet.
     package static func initialize(
         _ directory: String, _ settings: Tools.InitialSettings = Tools.InitialSettings(superuser: superuser),
-        replicationPassword: String? = nil
+        replicationPassword: String? = nil, installation: PostgresInstallation = standard
     ) async throws {
-        try await run(tools.initdb(into: directory, settings, major: major()))
+        try await run(installation.tools.initdb(into: directory, settings, major: installation.major()))
         let script = try Bootstrap.script(
             superuser: settings.superuser, superuserPassword: nil, replicationUser: replicationUser,
             replicationPassword: replicationPassword)
         let input = try Bootstrap.descriptor(of: script)
-        try await run(tools.finishBootstrap(in: directory, script: input.rawValue))
-    }
-
-    private static let majorVersion = Task {
-        let text = try await run(tools.version())
-        guard let major = PostgresBinaries.majorVersion(inVersionText: text) else { throw FixtureError(text) }
-        return major
-    }
-
-    private static let templateDirectory = Task {
-        let root = "/tmp/pgmt-template-\(getpid())"
-        try Files.makeDirectory(root, mode: 0o755)
-        try giveToPostgres(root)
-        TestJanitor.look(after: root)
-        try await initialize(root + "/data")
-        return root + "/data"
+        try await run(installation.tools.finishBootstrap(in: directory, script: input.rawValue))
     }
 }
 

@@ -8,6 +8,7 @@ import Synchronization
 package final class PostgresServer: Sendable {
     package let root: TemporaryDirectory
     package let configuration: ServerConfiguration
+    package let installation: PostgresInstallation
     private let child = Mutex<TestChild?>(nil)
 
     package var dataDirectory: String { configuration.dataDirectory }
@@ -20,11 +21,16 @@ package final class PostgresServer: Sendable {
     package init(
         member: MemberName = "pg-1", parameters: [String: String] = [:],
         archive: ServerConfiguration.ArchiveClient? = nil, replicationPasswordFile: String? = nil,
-        jsonLog: Bool = false
+        jsonLog: Bool = false, installation: PostgresInstallation = PostgresFixture.standard
     ) throws {
-        root = try TemporaryDirectory()
+        self.installation = installation
+        root = try TemporaryDirectory(inMemory: true)
         TestJanitor.look(after: root.path)
-        let quick = ["fsync": "off", "shared_buffers": "16MB", "max_connections": "30"]
+        let quick = [
+            "fsync": "off", "shared_buffers": "16MB", "max_connections": "30",
+            // A server that is killed leaves it in its data directory, and not in /dev/shm.
+            "dynamic_shared_memory_type": "mmap",
+        ]
         configuration = ServerConfiguration(
             member: member, dataDirectory: root.file("data"), runDirectory: try root.directory("run"),
             listen: "127.0.0.1", port: try FreePort.take(), superuser: PostgresFixture.superuser,
@@ -36,23 +42,28 @@ package final class PostgresServer: Sendable {
     /// A running primary on a copy of the template.
     package static func primary(
         member: MemberName = "pg-1", parameters: [String: String] = [:],
-        archive: ServerConfiguration.ArchiveClient? = nil, jsonLog: Bool = false
+        archive: ServerConfiguration.ArchiveClient? = nil, jsonLog: Bool = false,
+        installation: PostgresInstallation = PostgresFixture.standard
     ) async throws -> PostgresServer {
-        let server = try PostgresServer(member: member, parameters: parameters, archive: archive, jsonLog: jsonLog)
-        let template = try await PostgresFixture.template()
+        let server = try PostgresServer(
+            member: member, parameters: parameters, archive: archive, jsonLog: jsonLog, installation: installation)
+        let template = try await installation.template()
         try await PostgresFixture.run(Command("/bin/cp", ["-a", template, server.dataDirectory]))
         try await server.start(.primary)
         return server
     }
 
     /// A running standby of this server, made by pg_basebackup, with a slot of its own here.
-    package func standby(member: MemberName, parameters: [String: String] = [:]) async throws -> PostgresServer {
-        let server = try PostgresServer(member: member, parameters: parameters)
+    package func standby(
+        member: MemberName, parameters: [String: String] = [:], archive: ServerConfiguration.ArchiveClient? = nil
+    ) async throws -> PostgresServer {
+        let server = try PostgresServer(
+            member: member, parameters: parameters, archive: archive, installation: installation)
         let slot = SlotName.of(member)
         _ = try query("SELECT pg_create_physical_replication_slot('\(slot)', true)")
         let source = server.configuration.upstream(host: "127.0.0.1", port: port)
         try await PostgresFixture.run(
-            PostgresFixture.tools.baseBackup(from: source, into: server.dataDirectory, slot: slot))
+            installation.tools.baseBackup(from: source, into: server.dataDirectory, slot: slot))
         try await server.start(.standby(upstream: source, slot: slot))
         return server
     }
@@ -76,7 +87,7 @@ package final class PostgresServer: Sendable {
     /// As `start`, without configuration and without waiting.
     package func startPostmaster() throws {
         try AsPostgres.own(root.path)
-        var command = PostgresFixture.tools.postmaster(dataDirectory).asPostgres
+        var command = installation.tools.postmaster(dataDirectory).asPostgres
         let log = try FileDescriptor(opening: logFile, O_WRONLY | O_CREAT | O_APPEND)
         command.output = .descriptor(log.rawValue)
         command.error = command.output
@@ -139,6 +150,6 @@ package final class PostgresServer: Sendable {
     package func psql(_ script: String) async throws -> String {
         let arguments = ["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", configuration.local().conninfo, "-c", script]
         return try await PostgresFixture.run(
-            Command(PostgresFixture.binaries.path("psql"), arguments, environment: PostgresFixture.tools.environment))
+            Command(installation.binaries.path("psql"), arguments, environment: installation.tools.environment))
     }
 }

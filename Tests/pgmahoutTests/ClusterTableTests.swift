@@ -91,4 +91,50 @@ struct ClusterTableTests {
                 "last transition: failover pg-3 -> pg-1, failed: lease ran out",
             ])
     }
+
+    @Test("what commits wait for, traits and fences have columns of their own, when there are any")
+    func columns() {
+        var cluster = cluster
+        cluster.synchronous = SynchronousState(mode: .quorum, members: ["pg-2", "pg-4"], votes: 2)
+        cluster.intent.paused = true
+        cluster.intent.fenced = ["pg-2", "pg-3"]
+        cluster.intent.reclone["pg-3"] = RecloneRequest(id: "r")
+        cluster.members[0].status?.traits = MemberTraits(failoverPriority: 5, zone: "a")
+        cluster.members[0].status?.pendingRestart = true
+        cluster.members[1].status?.isFenced = true
+        cluster.members[1].status?.diskFull = true
+        cluster.members[1].status?.traits = MemberTraits(noFailover: true, noLoadBalance: true, noSync: true)
+        cluster.members[2].member.traits = MemberTraits(replicateFrom: "pg-2", applyDelayMilliseconds: 60_000)
+        let lines = ClusterTable(cluster).text.split(separator: "\n").map { String($0) }
+        #expect(lines[0].hasSuffix("leader pg-1   synchronous quorum   PAUSED"))
+        #expect(lines[1].hasSuffix("READY  SYNC    NOTES"))
+        #expect(lines[2].hasSuffix("yes    -       restart pending, zone a, priority 5"))
+        #expect(lines[3].contains("  fenced  "))
+        #expect(lines[3].hasSuffix("no     quorum  disk full, noFailover, noLoadBalance, noSync"))
+        #expect(lines[4].hasSuffix("no     async   to be fenced, being made anew, delayed 60.0 s, from pg-2"))
+    }
+
+    @Test(
+        "a sentence says who must have a commit, and who may take over",
+        arguments: [
+            (["pg-2", "pg-3"], 2, "commits wait for 1 of pg-2, pg-3; a take-over needs 2 of their votes"),
+            (["pg-2", "pg-3"], 1, "commits wait for 2 of pg-2, pg-3; a take-over needs 1 of their votes"),
+            (["pg-2"], 2, "nobody but pg-1 may lead until a standby is back"),
+            ([], 0, "no standby is there, so commits wait for nobody"),
+        ] as [([MemberName], Int, String)])
+    func promise(members: [MemberName], votes: Int, sentence: String) {
+        let state = SynchronousState(mode: .quorum, members: members, votes: votes)
+        #expect(ClusterTable.promise(of: state, leader: "pg-1") == "synchronous: " + sentence)
+    }
+
+    @Test("what is scheduled is told with its time")
+    func scheduled() {
+        var cluster = cluster
+        cluster.intent.switchover = SwitchoverRequest(
+            id: "s", from: "pg-1", to: "pg-2", deadlineMilliseconds: 1, notBefore: 1_767_323_045_000, force: true)
+        cluster.intent.restart = RestartRequest(id: "r", remaining: ["pg-3", "pg-2"], onlyIfPending: true)
+        let text = ClusterTable(cluster).text
+        #expect(text.contains("\nswitchover scheduled for 2026-01-02T03:04:05Z: pg-1 -> pg-2, by force\n"))
+        #expect(text.hasSuffix("\nrestart under way, still to go that wait for one: pg-2, pg-3"))
+    }
 }

@@ -10,7 +10,10 @@ struct CommandLineTests {
         arguments: [
             ["frobnicate"], ["status", "--url", "10.0.0.1:8008"], ["status", "--watch", "0"], ["status", "-o", "xml"],
             ["switchover", "--to", "pg-1", "--from", "pg-1"], ["switchover", "--wait", "-1"], ["run", "extra"],
-            ["backup", "list", "--archive", "/backup"],
+            ["backup", "list", "--archive", "/backup"], ["member", "fence"], ["member", "fence", "pg-1/../x"],
+            ["member", "explode", "pg-1"], ["switchover", "--force"], ["switchover", "--cancel", "--to", "pg-2"],
+            ["switchover", "--at", "2026-01-02T03:04:05"], ["cluster", "restart", "--at", "tomorrow"],
+            ["cluster", "restart", "--cancel", "--pending"], ["member", "reclone", "pg-1", "--wait", "-1"],
         ])
     func mistakes(arguments: [String]) {
         let error = #expect(throws: (any Error).self) { try Pgmahout.parseAsRoot(arguments) }
@@ -23,6 +26,12 @@ struct CommandLineTests {
             ["run", "--config", "/x"], ["status", "-o", "json", "--url", "http://h:1"], ["switchover", "--to", "pg-2"],
             ["backup", "list", "--archive", "/b", "--server", "demo"], ["config", "check", "--text-only"],
             ["config", "reference"], ["version"], ["archiver", "--config", "/x"],
+            ["pause"], ["resume", "-o", "json"], ["member", "fence", "pg-1"], ["member", "unfence", "pg-1"],
+            ["member", "reclone", "pg-1", "--from", "pg-2"], ["member", "restart", "pg-1", "--wait", "0"],
+            ["member", "remove", "pg-1", "--force", "--yes"], ["cluster"], ["cluster", "-o", "json"],
+            ["cluster", "status"], ["cluster", "restart", "--pending", "--at", "2026-01-02T03:04+02:00"],
+            ["cluster", "restart", "--cancel"], ["cluster", "history"], ["switchover", "--cancel"],
+            ["switchover", "--to", "pg-2", "--force", "--yes", "--at", "2026-01-02T03:04:05Z"],
         ])
     func commands(arguments: [String]) throws {
         _ = try Pgmahout.parseAsRoot(arguments)

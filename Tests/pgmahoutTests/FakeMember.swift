@@ -5,7 +5,7 @@ import Synchronization
 /// The interface that members really offer, on a free port, without a member behind it.
 final class FakeMember: Sendable {
     private final class Received: Sendable {
-        let commands = Mutex<[SwitchoverCommand]>([])
+        let requests = Mutex<[ControlRequest]>([])
     }
 
     let base: String
@@ -14,9 +14,10 @@ final class FakeMember: Sendable {
 
     /// - Parameters:
     ///   - cluster: what `GET /v1/cluster` answers; called for every request.
-    ///   - answer: what the supervisor would say to a request for a switchover.
+    ///   - answer: what the supervisor would say to a request.
     init(
-        access: ControlAccess = .loopbackOnly, answer: SwitchoverAnswer = .accepted(id: "a"),
+        access: ControlAccess = .loopbackOnly, history: TransitionHistory = TransitionHistory(),
+        answer: @escaping @Sendable (ControlRequest) -> ControlAnswer = { _ in .accepted(id: "a") },
         cluster: @escaping @Sendable () -> ClusterStatus = { ClusterStatus(cluster: "demo") }
     ) throws {
         let incarnation = Incarnation(name: "pg-1", podUID: "", bootID: "b")
@@ -26,16 +27,20 @@ final class FakeMember: Sendable {
             configuration: ManagementConfiguration(host: "127.0.0.1", port: 0, access: access),
             metrics: MemberMetrics(), now: { Instant(nanoseconds: 1) },
             snapshot: {
-                ManagementSnapshot(status: status, cluster: cluster(), loopHeartbeat: Instant(nanoseconds: 1))
+                var snapshot = ManagementSnapshot(
+                    status: status, cluster: cluster(), loopHeartbeat: Instant(nanoseconds: 1))
+                snapshot.history = history
+                return snapshot
             },
-            onSwitchover: { command, reply in
-                received.commands.withLock { $0.append(command) }
-                reply(answer)
-            })
+            onControl: { request, reply in
+                received.requests.withLock { $0.append(request) }
+                reply(answer(request))
+            },
+            onPeer: { _, reply in reply(nil) })
         base = "http://127.0.0.1:\(try server.start())"
     }
 
     deinit { server.stop() }
 
-    var commands: [SwitchoverCommand] { received.commands.withLock { $0 } }
+    var requests: [ControlRequest] { received.requests.withLock { $0 } }
 }

@@ -24,18 +24,21 @@ struct ManagementClientTests {
 
     @Test("a request for a switchover arrives as it was made, and its id comes back")
     func switchover() throws {
-        let member = try FakeMember(answer: .accepted(id: "s-7"))
-        let command = SwitchoverCommand(from: "pg-1", to: "pg-2")
-        #expect(try ManagementClient(base: member.base).switchover(command) == "s-7")
-        #expect(try ManagementClient(base: member.base).switchover(SwitchoverCommand()) == "s-7")
-        #expect(member.commands == [command, SwitchoverCommand()])
+        let member = try FakeMember(answer: { _ in .accepted(id: "s-7") })
+        let client = ManagementClient(base: member.base)
+        let command = SwitchoverCommand(from: "pg-1", to: "pg-2", at: 1_767_323_045_000, force: true)
+        #expect(try client.post("/v1/switchover", command) == .accepted("s-7"))
+        #expect(try client.post("/v1/switchover") == .accepted("s-7"))
+        #expect(member.requests == [.switchover(command), .switchover(SwitchoverCommand())])
     }
 
     @Test("a refusal is passed on with its hint")
     func refusal() throws {
-        let member = try FakeMember(answer: .refused(reason: "pg-9 is no member", hint: "members: pg-1"))
-        #expect(throws: Failure(.failed, "pg-9 is no member (members: pg-1)")) {
-            try ManagementClient(base: member.base).switchover(SwitchoverCommand(to: "pg-9"))
+        let member = try FakeMember(answer: { _ in
+            .refused(reason: "pg-2 is behind", hint: "wait", wouldLoseBytes: 9)
+        })
+        #expect(throws: Failure(.failed, "pg-2 is behind (wait)", wouldLoseBytes: 9)) {
+            try ManagementClient(base: member.base).post("/v1/switchover", SwitchoverCommand(to: "pg-2"))
         }
     }
 
@@ -44,12 +47,12 @@ struct ManagementClientTests {
         let member = try FakeMember(access: .token { "secret" })
         for token in [nil, "wrong"] {
             let failure = #expect(throws: Failure.self) {
-                try ManagementClient(base: member.base, token: token).switchover(SwitchoverCommand())
+                try ManagementClient(base: member.base, token: token).post("/v1/switchover")
             }
             #expect(failure?.reason == .notPermitted)
         }
-        #expect(member.commands.isEmpty)
-        #expect(try ManagementClient(base: member.base, token: "secret").switchover(SwitchoverCommand()) == "a")
+        #expect(member.requests.isEmpty)
+        #expect(try ManagementClient(base: member.base, token: "secret").post("/v1/pause") == .accepted("a"))
     }
 
     @Test("a member that cannot be reached is unavailable")

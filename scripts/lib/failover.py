@@ -69,10 +69,10 @@ def measure(cluster: Cluster, event, label: str) -> Run:
     return Run(writer.longest_gap(began), writer.acknowledged, len(fate.lost), fate.unknown, writer.path)
 
 
-def measure_all(cluster: Cluster, runs: int) -> dict:
+def measure_all(cluster: Cluster, runs: int, events: dict) -> dict:
     """`{median, worst, lost_rows}` of every kind of event, and the sum of `lost_rows`."""
     result: dict = {}
-    for key, event in EVENTS.items():
+    for key, event in events.items():
         found = []
         for number in range(1, runs + 1):
             run = measure(cluster, event, f"{key}-{number}")
@@ -82,8 +82,38 @@ def measure_all(cluster: Cluster, runs: int) -> dict:
                 f"written to {' → '.join(run.path)}")
         lost = sum(run.lost for run in found)
         result[key] = median_and_worst([run.outage for run in found]) | {"lost_rows": lost}
-    result["lost_rows"] = sum(result[key]["lost_rows"] for key in EVENTS)
+    result["lost_rows"] = sum(result[key]["lost_rows"] for key in events)
     return result
+
+
+def soak(cluster: Cluster, runs: int) -> dict:
+    """The node of the primary is lost again and again under load; who was lost is started again at once."""
+    outages, rejoins, lost, unknown = [], [], 0, 0
+    for number in range(1, runs + 1):
+        primary = cluster.wait_healthy()
+        writer = Writer(cluster, f"soak-{number}")
+        writer.start()
+        try:
+            processes.wait_until(lambda: writer.acknowledged >= 50, 30, "the writer writes")
+            began = time.monotonic()
+            cluster.lose_node(primary)
+            processes.wait_until(
+                lambda: writer.acknowledged_since(began + 0.25), cluster.join_timeout, "writes after a lost node")
+            started = time.monotonic()
+            cluster.start_member(primary)
+            cluster.wait_healthy()
+            rejoins.append(time.monotonic() - started)
+        finally:
+            writer.finish()
+        fate = writer.fate()
+        outages.append(writer.longest_gap(began))
+        lost += len(fate.lost)
+        unknown += fate.unknown
+        say(f"{cluster.name}: failover {number}/{runs}: {outages[-1]:.3f} s without a write, "
+            f"all members stream again after {rejoins[-1]:.1f} s, {len(fate.lost)} rows lost")
+    return {
+        "failovers": runs, "outage_s": median_and_worst(outages), "streaming_again_s": median_and_worst(rejoins),
+        "lost_rows": lost, "rows_of_unknown_fate": unknown}
 
 
 def median_and_worst(values: list[float]) -> dict[str, float]:

@@ -32,6 +32,9 @@ lease:
   file: {{path: {base}/lease/{cluster}.lease}}
 archive:
   directory: {base}/archive
+bootstrap: {{patience: 0s}}
+peers: {{secretFile: {base}/secrets/peers}}
+synchronous: {{mode: {synchronous}}}
 """
 
 
@@ -41,9 +44,10 @@ class PgmahoutCluster(Cluster):
     probe_paths = ("/healthz", "/readyz", "/metrics")
     join_timeout = 60
 
-    def __init__(self, base: str, postgres_bin: str, binaries: str, first_port: int = 5501, cluster: str = "demo"):
+    def __init__(self, base: str, postgres_bin: str, binaries: str, first_port: int = 5501, cluster: str = "demo",
+                 synchronous: str = "off"):
         """`binaries`: the directory of the release build. They are copied, since the user of postgres may not be able
-        to enter it."""
+        to enter it. `synchronous`: the mode of synchronous replication."""
         super().__init__(base, postgres_bin, first_port)
         self.cluster = cluster
         self.bin = os.path.join(base, "bin")
@@ -54,11 +58,13 @@ class PgmahoutCluster(Cluster):
             processes.make_directory(os.path.join(base, directory))
         self.password = secrets.token_urlsafe(12)
         processes.write_file(os.path.join(base, "secrets", "superuser"), self.password)
-        processes.write_file(os.path.join(base, "secrets", "replication"), secrets.token_urlsafe(12))
+        for secret in ("replication", "peers"):
+            processes.write_file(os.path.join(base, "secrets", secret), secrets.token_urlsafe(24))
         for member in self.members:
             processes.make_directory(member.directory)
             processes.make_directory(os.path.join(member.directory, "run"))
-            text = CONFIGURATION.format(member=member, base=base, cluster=cluster, postgres_bin=postgres_bin)
+            text = CONFIGURATION.format(
+                member=member, base=base, cluster=cluster, postgres_bin=postgres_bin, synchronous=synchronous)
             processes.write_file(self.configuration(member), text)
 
     @property

@@ -41,6 +41,7 @@ class Writer(threading.Thread):
         # What was acknowledged, and when (time.monotonic()): of equal length but for a moment, times first.
         self._times: list[float] = []
         self._numbers: list[int] = []
+        self._warned = False
         self._halt = threading.Event()
 
     def run(self) -> None:
@@ -52,7 +53,11 @@ class Writer(threading.Thread):
                     connection = self._connect_to_primary()
                     continue
                 number += 1
+                self._warned = False
                 connection.execute(f"insert into {TABLE} (run, id) values (%s, %s)", (self.run_name, number))
+                if self._warned:
+                    # The wait for standbys was cancelled: the server says that this commit may not be replicated.
+                    continue
                 self._times.append(time.monotonic())
                 self._numbers.append(number)
                 self._halt.wait(self.interval)
@@ -70,6 +75,7 @@ class Writer(threading.Thread):
                     keepalives_interval=1, keepalives_count=1)
             except psycopg.Error:
                 continue
+            connection.add_notice_handler(self._notice)
             try:
                 if not connection.execute("select pg_is_in_recovery()").fetchone()[0]:
                     connection.execute(CREATE)
@@ -81,6 +87,9 @@ class Writer(threading.Thread):
             close(connection)
         time.sleep(0.005)
         return None
+
+    def _notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        self._warned = self._warned or diagnostic.severity_nonlocalized == "WARNING"
 
     @property
     def acknowledged(self) -> int:

@@ -1,0 +1,132 @@
+import ClusterModel
+import Configuration
+import Glibc
+import Leadership
+import Logging
+import Platform
+import Postgres
+
+/// How a data directory is made: from nothing, as a copy, or by a rewind.
+extension SupervisionLoop {
+    func finishBootstrap() {
+        let postgres = loaded.configuration.postgres
+        do {
+            let script = try Bootstrap.script(
+                superuser: postgres.superuser,
+                superuserPassword: postgres.superuserPasswordFile.map { try PasswordFile.readSecret($0) },
+                replicationUser: postgres.replicationUser,
+                replicationPassword: postgres.replicationPasswordFile.map { try PasswordFile.readSecret($0) })
+            let input = try Bootstrap.descriptor(of: script)
+            run(
+                .finishBootstrap,
+                tools.finishBootstrap(in: dataDirectory.stagingPath, script: input.rawValue))
+        } catch {
+            endOperation("\(error)")
+        }
+    }
+
+    func adopt(term: UInt64) {
+        let cluster = loaded.configuration.cluster
+        let major = major
+        let expected = observation.store.record?.systemIdentifier
+        onDisk(.adopt) { directory in
+            let control = try ControlData.read(dataDirectory: directory.stagingPath)
+            if let expected, expected != control.systemIdentifier {
+                throw DataDirectoryError(
+                    "the copy is of the system \(control.systemIdentifier), and the cluster is \(expected)")
+            }
+            try directory.adoptStaging(
+                DataDirectoryIdentity(
+                    cluster: cluster, systemIdentifier: control.systemIdentifier, majorVersion: major, term: term))
+        }
+    }
+
+    /// What there is stays until the copy is complete, so there must be room for both.
+    func makeRoom(for source: MemberName) {
+        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
+        guard case .present = observation.local.data else {
+            return stepDone(OperationStep(kind: .makeRoom, operation: operationNumber), error: nil)
+        }
+        let storage = storage
+        onRemote(.makeRoom) { deadline in
+            // A source that does not say how large it is may still be copied.
+            guard let needed = try? CopySize.take(on: SQLConnection.open(info, deadline: deadline), deadline: deadline),
+                let free = storage.state.space?.freeBytes, free < needed
+            else { return }
+            throw DataDirectoryError(
+                "there is no room for a copy of \(needed) bytes beside the present data directory, only \(free) are "
+                    + "free, and the old one is kept until the new one is complete: enlarge the volume, or move the "
+                    + "old one away")
+        }
+    }
+
+    /// WAL that nobody else has goes with a rewind or a copy: it is kept aside first.
+    func keepWAL() {
+        let keep = loaded.configuration.divergedWAL.keep
+        let step = OperationStep(kind: .keepWAL, operation: operationNumber)
+        guard keep > 0, case .present(let data) = observation.local.data, data.term > 0, !data.rewindPending,
+            let fork = fork(of: data)
+        else { return stepDone(step, error: nil) }
+        onDisk(.keepWAL) { [mailbox] directory in
+            let kept = try directory.keepDivergedWAL(on: data.timeline, from: fork, keep: keep)
+            if let kept { _ = mailbox.post(.keptWAL(kept.description)) }
+        }
+    }
+
+    /// Where the leader's history left this directory's; nil when it did not, or that is not known.
+    private func fork(of data: DataState) -> LSN? {
+        guard let history = observation.leaderHistory, history.timeline != data.timeline else { return nil }
+        return history.end(of: data.timeline) ?? .zero
+    }
+
+    func makeSlot(at source: MemberName) {
+        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
+        let slot = SlotName.of(observation.me.name)
+        onRemote(.makeSlot) { deadline in
+            let connection = try SQLConnection.open(info, deadline: deadline)
+            _ = try connection.query(
+                """
+                SELECT pg_create_physical_replication_slot($1, true)
+                 WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)
+                """, [slot], deadline: deadline)
+        }
+    }
+
+    func baseBackup(from source: MemberName) {
+        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
+        do {
+            try writePasswordFile()
+        } catch {
+            return endOperation("\(error)")
+        }
+        run(.baseBackup, tools.baseBackup(from: info, into: dataDirectory.stagingPath))
+    }
+
+    func checkpointAtSource(_ source: MemberName) {
+        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
+        onRemote(.sourceCheckpoint) { deadline in
+            try Promotion.checkpoint(on: SQLConnection.open(info, deadline: deadline), deadline: deadline)
+        }
+    }
+
+    func rewind(to source: MemberName) {
+        guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
+        do {
+            try writePasswordFile()
+        } catch {
+            return endOperation("\(error)")
+        }
+        run(.rewind, tools.rewind(dataDirectory.path, to: info))
+    }
+
+    func endRewind(_ source: MemberName) {
+        opening = standbyOpening
+        let server = server
+        let role = standbyRole(source)
+        let term = observation.store.record?.term ?? 0
+        onDisk(.endRewind) { directory in
+            try server.prepareStart(role)
+            try directory.endRewind(term: term)
+        }
+    }
+}
