@@ -41,7 +41,7 @@ extension Schema {
             path: "bootstrap", documentation: "How a cluster begins.",
             keys: [
                 SchemaKey(
-                    "patience", .duration(.zero ... .seconds(3600)), fallback: .text("10s"), into: \.bootstrap.patience,
+                    "patience", .duration(.zero ... .seconds(3600)), fallback: .text("20s"), into: \.bootstrap.patience,
                     """
                     How long a member without data waits before it makes a new cluster, in case the record of one that
                     exists was lost. 0s: not at all, for a cluster that is known to be new.

@@ -12,6 +12,7 @@ extension Decider {
             return absorbConsents()
         }
         memory.missingSince = nil
+        if let system = record.systemIdentifier { memory.knownSystem = system }
         if let result = memory.unpublished, record.lastTransition == result { memory.unpublished = nil }
         if memory.renewal?.stamp != record.renewal || memory.renewal?.term != record.term {
             if memory.renewal != nil { memory.sawRenewal = true }
@@ -51,9 +52,10 @@ extension Decider {
         if let record {
             if record.holder == me.incarnation {
                 guard record.term <= held.term else { return nil }
-            } else if record.holder != nil || record.term >= held.term {
+            } else if record.term >= held.term {
                 return nil
             }
+            // A lower term is of a store that went back: it is written anew, and the voters do not believe it either.
         }
         let share = share
         var end = held.sentAt + settings.giveUpAfter * share

@@ -13,9 +13,10 @@ extension Decider {
         if record.members[me.name]?.incarnation == me.incarnation { memory.wasEntered = true }
         if let data, let cluster = record.systemIdentifier, data.systemIdentifier != cluster {
             // Never opened (else it would have been refused): it lost the race to become the cluster.
-            operate(.discard)
+            if case .stopped = local.process { operate(.discard) } else { operate(.stop(.orderly)) }
             return
         }
+        if restoreRecord(record) { return }
         if let since = memory.renewalUnchangedSince { wake(at: since + record.duration) }
         suspect(record)
         registerIfNeeded(record)
@@ -81,6 +82,36 @@ extension Decider {
         return true
     }
 
+    /// In lossless modes the record promises from the very first commit on: until standbys are counted, only the first
+    /// primary may lead.
+    var firstPromise: SynchronousState? {
+        let mode = settings.synchronousMode
+        return mode.isLossless ? SynchronousState(mode: mode, members: [], votes: 1) : nil
+    }
+
+    /// The store shows less than is known here: it was restored, or somebody changed the record by hand. Whoever knows
+    /// more writes it back. True while that is under way.
+    private mutating func restoreRecord(_ record: ClusterRecord) -> Bool {
+        if let known = memory.known, record.term < known.term {
+            decision.problem = "the store went back to an older record"
+            write(known)
+            return true
+        }
+        // A record of a cluster that nobody has made yet, and it exists: here are its data, or they were heard of.
+        guard record.systemIdentifier == nil, record.holder?.name != me.name else { return false }
+        var system = memory.knownSystem
+        if let data, data.term > 0 { system = data.systemIdentifier }
+        guard system != nil else { return false }
+        var next = record
+        next.systemIdentifier = system
+        next.timeline = max(data?.timeline ?? TimelineID(1), memory.known?.timeline ?? TimelineID(1))
+        next.electorate = []
+        next.synchronous = next.synchronous ?? firstPromise
+        next.members[me.name] = me
+        write(next)
+        return true
+    }
+
     /// There is no record. Made anew by one member, without a holder, from the best that it knows, once no holder of
     /// the lost one can still be writable.
     private mutating func standWithoutRecord() {
@@ -98,13 +129,14 @@ extension Decider {
             }
             first.holder = me.incarnation
             first.term = 1
+            first.synchronous = firstPromise
             first.electorate = [me.name]
             memory.arriving = Transition(
                 id: "bootstrap-1", kind: .bootstrap, from: nil, to: me.name, term: 1, succeeded: true,
                 reason: "the cluster did not exist")
         case .present(let data):
             // Who knows nothing of the lost record leaves it to those who do.
-            let patience = settings.duration * (memory.known == nil ? 3 : 1)
+            let patience = settings.duration * (memory.known == nil ? 1.5 : 1)
             let due = max((memory.missingSince ?? now) + patience, memory.promise?.until ?? now)
             guard now >= due else {
                 decision.problem = "the cluster record is missing"
@@ -113,6 +145,8 @@ extension Decider {
             if let known = memory.known {
                 first = known
                 first.holder = nil
+                first.systemIdentifier = known.systemIdentifier ?? data.systemIdentifier
+                first.timeline = max(known.timeline ?? data.timeline, data.timeline)
                 first.successor = nil
                 first.successorIsConfirmed = false
             } else {

@@ -250,6 +250,7 @@ extension Decider {
                 next, previous: previous, running, votes, handedOver: kind == .switchover)
         }
         stamp(&next)
+        if kind == .bootstrap { next.synchronous = next.synchronous ?? firstPromise }
         if kind == .bootstrap { next.electorate = next.members.keys.sorted() }
         memory.arriving = Transition(
             id: id ?? "\(kind.rawValue)-\(next.term)", kind: kind, from: previous, to: me.name, term: next.term,

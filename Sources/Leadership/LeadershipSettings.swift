@@ -31,7 +31,7 @@ package struct LeadershipSettings: Hashable, Sendable {
     /// alone; nil: only when its lease has run out. At least `renewEvery` and half a second.
     package var quorumTakeOverAfter: Duration?
     /// How long a member without data waits over a missing record before it makes a new cluster: if the record was lost,
-    /// the members that have data make it anew meanwhile. At least one and a half D unless zero.
+    /// the members that have data make it anew meanwhile. At least three D unless zero.
     package var bootstrapPatience: Duration
 
     package init(
@@ -57,6 +57,6 @@ package struct LeadershipSettings: Hashable, Sendable {
         self.synchronousMode = synchronousMode
         self.synchronousCount = synchronousCount
         self.quorumTakeOverAfter = quorumTakeOverAfter
-        self.bootstrapPatience = bootstrapPatience == .zero ? .zero : max(bootstrapPatience, duration * 1.5)
+        self.bootstrapPatience = bootstrapPatience == .zero ? .zero : max(bootstrapPatience, duration * 3)
     }
 }

@@ -14,6 +14,8 @@ package struct Memory: Hashable, Sendable {
     var sawRenewal = false
     /// The record of the highest term that was seen: what a store that lost or went back in its record is measured by.
     var known: ClusterRecord?
+    /// Whose cluster it is, once any record has said so: a store that goes back may have forgotten it.
+    var knownSystem: SystemIdentifier?
     /// Since when the store has answered that there is no record.
     var missingSince: Instant?
     /// Since when nobody holds the lease, as far as we know.

@@ -9,7 +9,7 @@ extension World {
         counts.openings += 1
         member.server?.opening = counts.openings
         if let openedSystem, openedSystem != disk.system {
-            violate("pg-\(member.index + 1) opens another cluster than the one that was opened before")
+            anotherCluster("pg-\(member.index + 1) opens another cluster than the one that was opened before")
         }
         openedSystem = disk.system
         let key = TimelineKey(system: disk.system, timeline: wal.branches[disk.place.branch].timeline)
@@ -33,6 +33,14 @@ extension World {
         if !settings.mode.isLossless { checkAlone(member) }
         if forcedUntil == .max { forcedUntil = now + Int64(30).seconds }
         latestOpening = (member.index, server.term, disk.place)
+    }
+
+    /// Where the store has lost the record, and all that knew it were restarted before those with data came back, a member
+    /// without data cannot know that there is a cluster: `bootstrap.patience` is all there is. No data are touched.
+    func anotherCluster(_ text: @autoclosure () -> String) {
+        guard isTainted else { return violate(text()) }
+        note(text())
+        isForked = true
     }
 
     private func lose(_ bytes: UInt64, _ text: @autoclosure () -> String) {

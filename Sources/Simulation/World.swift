@@ -56,7 +56,8 @@ package final class World {
         self.settings = settings
         var random = SplitMix(seed: settings.seed)
         var leadership = LeadershipSettings(
-            synchronousMode: settings.mode, synchronousCount: min(settings.required, max(1, settings.members - 1)))
+            synchronousMode: settings.mode, synchronousCount: min(settings.required, max(1, settings.members - 1)),
+            bootstrapPatience: .seconds(20))
         settings.adjust(&leadership)
         let rate = Int(settings.clockError)
         members = (0..<settings.members).map { index in

@@ -72,8 +72,8 @@ struct GuardTests {
             return scenario.decide(without: removed).write?.record.successor == "pg-2"
         case .rolledBackIsNotFree:
             var scenario = Scenario.replica()
-            _ = scenario.decide(without: removed)
             scenario.observation.peers["pg-1"] = nil
+            // Its data was opened under term 3.
             scenario.change {
                 $0.holder = nil
                 $0.term = 1
