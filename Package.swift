@@ -116,7 +116,8 @@ let package = Package(
         tests(
             "DeployTests",
             [
-                "Kubernetes", "LeaseStores", "Configuration", "ClusterModel", "Platform", "TestSupport", yams, "pgmahout",
+                "Kubernetes", "LeaseStores", "Configuration", "ClusterModel", "Platform", "TestSupport", yams,
+                "pgmahout",
                 "pgmahout-guard", "pgmahout-wal",
             ]),
         tests("PostgresTests", ["Postgres", "ClusterModel", "Platform", "TestSupport"]),

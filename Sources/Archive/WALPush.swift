@@ -54,7 +54,8 @@ struct WALPush: Sendable {
     private func isUnused(_ source: WALSource, _ timeline: TimelineID) throws -> Bool {
         try source.rewind()
         let content = String(decoding: try source.read(), as: UTF8.self)
-        return content.hasPrefix("#") && TimelineHistory(timeline: timeline, content: content)?.ancestors.isEmpty ?? false
+        return content.hasPrefix("#")
+            && TimelineHistory(timeline: timeline, content: content)?.ancestors.isEmpty ?? false
     }
 
     /// Two promoted servers may leave different ends of the same segment, both of them right: that must not stop

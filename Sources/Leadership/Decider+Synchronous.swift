@@ -176,7 +176,9 @@ extension Decider {
         let caughtUp = setting.members.count { name in
             running.replicas[name].map { $0.streaming && $0.flushed >= gate } ?? false
         }
-        if (ledRecord?.synchronous?.mode ?? settings.synchronousMode) != .strict || (setting.required > 0 && caughtUp >= setting.required) {
+        if (ledRecord?.synchronous?.mode ?? settings.synchronousMode) != .strict
+            || (setting.required > 0 && caughtUp >= setting.required)
+        {
             if !local.settingInFlight { give(.admitClients(true)) }
         } else {
             decision.problem = "clients wait until \(setting.required) synchronous standbys are back"

@@ -171,7 +171,9 @@ extension SupervisionLoop {
     func settle(_ report: LocalReport) {
         guard observation.local.settingInFlight, !report.inRecovery else { return }
         let isLoaded = report.areSettingsLoaded && report.foreignSynchronous == nil
-        if isLoaded, report.synchronous.standbyNames == opening.synchronous.standbyNames, report.admitsClients == opening.admitsClients {
+        if isLoaded, report.synchronous.standbyNames == opening.synchronous.standbyNames,
+            report.admitsClients == opening.admitsClients
+        {
             observation.local.settingInFlight = false
             settingRetryAt = nil
         } else {
