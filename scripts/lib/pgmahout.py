@@ -91,12 +91,17 @@ class PgmahoutCluster(Cluster):
         return json.loads(body) if code == 200 else None
 
     def healthy(self) -> Member | None:
-        """The primary, when it also knows from each of the others that it could take over."""
+        """The primary, when each of the others could take over from it, by what it says and by the record."""
         primary = super().healthy()
         if not primary:
             return None
         code, body = request("GET", primary.api + "/v1/cluster")
-        entries = json.loads(body)["members"] if code == 200 else []
+        answer = json.loads(body) if code == 200 else {}
+        # In quorum and strict nobody else may take over before standbys are recorded.
+        promise = answer.get("synchronous") or {"mode": "off"}
+        if promise["mode"] in ("quorum", "strict") and promise["votes"] > len(promise["members"]):
+            return None
+        entries = answer.get("members", [])
         known = [entry["status"] for entry in entries if entry.get("status")]
         ready = [status for status in known if status["role"] == "primary" or status["candidate"]]
         return primary if len(ready) == len(self.members) else None
