@@ -94,7 +94,11 @@ extension Decider {
     private mutating func restoreRecord(_ record: ClusterRecord) -> Bool {
         if let known = memory.known, record.term < known.term {
             decision.problem = "the store went back to an older record"
-            write(known)
+            // Under a stamp of its own, so that no renewal comes back that somebody has voted against; D stays the holder's.
+            var next = known
+            memory.renewals += 1
+            next.renewal = "\(me.incarnation.bootID).\(memory.renewals)"
+            write(next)
             return true
         }
         // A record of a cluster that nobody has made yet, and it exists: here are its data, or they were heard of.
