@@ -57,6 +57,10 @@ package struct ArchiveLayout: Hashable, Sendable {
     /// Says whose archive this is.
     package var owner: ObjectKey { ObjectKey(server + "/pgmahout/owner.json") }
 
+    /// Results of restore drills, one object each.
+    package var drills: String { server + "/pgmahout/drills/" }
+    package func drill(_ id: String) -> ObjectKey { ObjectKey(drills + id + ".json") }
+
     /// Where a `.partial` or `.backup` file goes whose name is taken by another content.
     package func variant(_ name: WALFileName, number: Int, suffix: String) -> ObjectKey {
         ObjectKey("\(server)/pgmahout/variants/\(name).\(number)\(suffix)")

@@ -46,7 +46,7 @@ package struct BackupCatalogue: Hashable, Sendable {
             guard let backup = complete.first(where: { $0.id == id }) else {
                 throw RestoreError(missingReason(id))
             }
-            if case .time(let time) = target, let end = backup.endTime, end > time {
+            if case .time(let time) = target.point, let end = backup.endTime, end > time {
                 throw RestoreError(
                     "backup \(id) was finished at \(end.iso8601): it cannot be recovered to the earlier time "
                         + time.iso8601)
@@ -56,7 +56,7 @@ package struct BackupCatalogue: Hashable, Sendable {
         guard let newest = complete.max(by: { $0.id < $1.id }) else {
             throw RestoreError("the archive holds no finished backup")
         }
-        guard case .time(let time) = target else { return newest }
+        guard case .time(let time) = target.point else { return newest }
         let usable = complete.filter { $0.endTime.map { $0 <= time } ?? false }
         guard let best = usable.max(by: { ($0.endTime ?? time, $0.id) < ($1.endTime ?? time, $1.id) }) else {
             let first = complete.compactMap(\.endTime).min()

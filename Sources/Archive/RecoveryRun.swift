@@ -99,7 +99,7 @@ struct RecoveryRun {
             // All of it is synced at the end, and thrown away when there is none.
             "fsync=off",
         ]
-        if case .time(let time) = plan.target { settings.append("recovery_target_time=\(time)") }
+        settings += plan.target.settings.map { "\($0.name)=\($0.value)" }
         var command = Tools(binaries: binaries, environment: Command.inheritedEnvironment).postmaster(directory)
         command.arguments += settings.flatMap { ["-c", $0] }
         command.output = .descriptor(log.descriptor)
