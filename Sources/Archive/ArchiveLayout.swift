@@ -54,6 +54,21 @@ package struct ArchiveLayout: Hashable, Sendable {
         return "data_" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
     }
 
+    /// Throws when the archive holds WAL or backups under this name: then the cluster existed, and it is its record or
+    /// its data that is missing. A new cluster of that name would split the archive between two histories.
+    package func requireEmpty(_ store: any ObjectStore) throws {
+        for part in ["wals", "base"] {
+            let page = try store.list("\(root)\(part)/", after: nil, recursive: false)
+            guard page.objects.isEmpty, page.folders.isEmpty else {
+                throw ArchiveError(
+                    .refused,
+                    "'\(root)\(part)' in \(store) holds the archive of a cluster of this name, so none is made from "
+                        + "nothing: bring back the members' data or the lease, restore from the archive, or choose "
+                        + "another 'archive.server'")
+            }
+        }
+    }
+
     /// Says whose archive this is.
     package var owner: ObjectKey { ObjectKey(server + "/pgmahout/owner.json") }
 

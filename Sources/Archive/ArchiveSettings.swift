@@ -1,9 +1,9 @@
 import ClusterModel
+import ObjectStorage
 
 /// What the archiver and backups have to know of a member; the executable fills it from the configuration.
 package struct ArchiveSettings: Hashable, Sendable {
-    /// The archive: an absolute path that must exist.
-    package var directory: String
+    package var location: ArchiveLocation
     /// The cluster's name in the archive: one path component.
     package var server: String
     /// gzip level, 1 to 9.
@@ -17,10 +17,10 @@ package struct ArchiveSettings: Hashable, Sendable {
     package var systemIdentifier: SystemIdentifier?
 
     package init(
-        directory: String, server: String, dataDirectory: String, socketPath: String, compressionLevel: Int = 1,
+        location: ArchiveLocation, server: String, dataDirectory: String, socketPath: String, compressionLevel: Int = 1,
         parallel: Int = 2, systemIdentifier: SystemIdentifier? = nil
     ) {
-        self.directory = directory
+        self.location = location
         self.server = server
         self.dataDirectory = dataDirectory
         self.socketPath = socketPath

@@ -39,12 +39,12 @@ final class ArchiverLoop {
         self.report = report
         self.control = ControlInput(descriptor: control)
         reporter = StatusReporter(descriptor: status)
-        jobs = try ArchiverJobs(settings, store: DirectoryStore(root: settings.directory), gate: gate)
+        jobs = try ArchiverJobs(settings, store: settings.location.open(), gate: gate)
         listener = try UnixListener(path: settings.socketPath)
     }
 
     func run() -> Int32 {
-        report(ArchiverEvent(.info, "archiver started: \(settings.directory), server \(settings.server)"))
+        report(ArchiverEvent(.info, "archiver started: \(settings.location), server \(settings.server)"))
         while !control.ended { turn() }
         finish()
         return 0

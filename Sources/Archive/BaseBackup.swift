@@ -44,10 +44,10 @@ package struct BaseBackup {
         package init() {}
     }
 
-    private init(_ settings: ArchiveSettings, _ options: Options) {
+    private init(_ settings: ArchiveSettings, _ options: Options) throws(ObjectStoreError) {
         self.settings = settings
         self.options = options
-        store = DirectoryStore(root: settings.directory)
+        store = try settings.location.open()
         codec = GzipCodec(level: settings.compressionLevel)
     }
 

@@ -47,7 +47,7 @@ struct RecoveryRun {
         let runtime = try RuntimeDirectory()
         let server = try WALServer(
             ArchiveSettings(
-                directory: plan.archive, server: plan.server, dataDirectory: directory,
+                location: plan.archive, server: plan.server, dataDirectory: directory,
                 socketPath: runtime.path + "/archive.sock"))
         defer { server.stop() }
         let log = try RecoveryLog(path: runtime.path + "/postgres.log")

@@ -14,8 +14,7 @@ import Postgres
 /// was taken from, and must not add to that one's archive.
 package struct Restore {
     package struct Plan: Hashable, Sendable {
-        /// The archive: an absolute path.
-        package var archive: String
+        package var archive: ArchiveLocation
         package var server: String
         /// Absolute; missing or empty.
         package var targetDirectory: String
@@ -32,7 +31,7 @@ package struct Restore {
         package var parallel: Int
 
         package init(
-            archive: String, server: String, targetDirectory: String, target: RecoveryTarget = .latest,
+            archive: ArchiveLocation, server: String, targetDirectory: String, target: RecoveryTarget = .latest,
             backupID: String? = nil, binDirectory: String, walClient: String, guardProgram: String? = nil,
             parallel: Int = 2
         ) {
@@ -61,9 +60,9 @@ package struct Restore {
     private let plan: Plan
     private let store: any ObjectStore
 
-    private init(_ plan: Plan) {
+    private init(_ plan: Plan) throws(ObjectStoreError) {
         self.plan = plan
-        store = DirectoryStore(root: plan.archive)
+        store = try plan.archive.open()
     }
 
     /// Restores; returns when the target can be started with `postgres -D`. Blocks the calling thread, which must live

@@ -47,7 +47,7 @@ struct Assembly {
     private mutating func isWanted(_ section: SchemaSection) -> Bool {
         let isGiven =
             given.sections[section.path] != nil
-            || section.keys.contains { given.values[section.path(of: $0)] != nil }
+            || given.values.keys.contains { $0.hasPrefix(section.path + ".") }
         guard let store = section.onlyFor else { return !section.isOptional || isGiven }
         // Which sections belong here is not known before the store is: the sections of stores come after its key.
         guard understood.contains("lease.store") else { return false }

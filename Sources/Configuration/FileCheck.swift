@@ -10,7 +10,9 @@ struct FileCheck: Sendable {
     /// Largest bundle of certificates that is read.
     private static let certificateLimit = 1 << 20
 
-    static let all: [FileCheck] = [
+    static let all: [FileCheck] = member + Schema.archivePlace.fileChecks
+
+    private static let member: [FileCheck] = [
         FileCheck(key: "postgres.binDirectory") {
             $0.postgres.binDirectory
         } mistake: { path, files in
@@ -34,7 +36,7 @@ struct FileCheck: Sendable {
         },
     ]
 
-    private static func secret(
+    static func secret(
         _ key: String, lines: Int = 1, path: @escaping @Sendable (PgmahoutConfiguration) -> String?
     ) -> FileCheck {
         FileCheck(key: key, path: path) { path, files in
@@ -68,7 +70,7 @@ struct FileCheck: Sendable {
     }
 
     /// Whether they are good is found out by whoever speaks TLS; here only what cannot be meant.
-    private static func certificates(
+    static func certificates(
         _ key: String, path: @escaping @Sendable (PgmahoutConfiguration) -> String?
     ) -> FileCheck {
         FileCheck(key: key, path: path) { path, files in

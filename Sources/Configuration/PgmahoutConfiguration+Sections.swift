@@ -104,7 +104,7 @@ extension PgmahoutConfiguration {
     }
 
     package struct Archive: Hashable, Sendable {
-        package var directory = ""
+        package var place = ArchivePlace()
         /// Name of the server's folder in the archive.
         package var server = ""
         /// gzip level, 1 to 9.

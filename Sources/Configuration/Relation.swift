@@ -17,7 +17,8 @@ struct Relation: Sendable {
         self.mistake = mistake
     }
 
-    static let all: [Relation] = lease + stores + members + addresses + directories
+    static let all: [Relation] =
+        lease + stores + members + addresses + directories + Schema.archivePlace.relations
 
     private static let lease: [Relation] = [
         Relation(
@@ -85,11 +86,11 @@ struct Relation: Sendable {
             return apart("'\(path)'", path, "dataDirectory", configuration.dataDirectory)
         },
         Relation("archive.directory", ["dataDirectory"]) { configuration in
-            guard let path = configuration.archive?.directory else { return nil }
+            guard let path = configuration.archive?.place.directory else { return nil }
             return apart("'\(path)'", path, "dataDirectory", configuration.dataDirectory)
         },
         Relation("archive.directory", ["runDirectory"]) { configuration in
-            guard let path = configuration.archive?.directory else { return nil }
+            guard let path = configuration.archive?.place.directory else { return nil }
             return apart("'\(path)'", path, "runDirectory", configuration.runDirectory)
         },
     ]

@@ -1,13 +1,22 @@
 extension Schema {
+    static let archivePlace = ArchivePlaceSchema(path: "archive") {
+        $0.archive?.place
+    } update: { configuration, change in
+        var archive = configuration.archive ?? PgmahoutConfiguration.Archive()
+        change(&archive.place)
+        configuration.archive = archive
+    }
+
     static let archiveSections: [SchemaSection] = [
         SchemaSection(
             path: "archive",
-            documentation: "WAL and base backups in barman's layout. Without this section nothing is archived.",
+            documentation: """
+                WAL and base backups in barman's layout, in a directory or in a bucket: one of the two. Without this
+                section nothing is archived.
+                """,
             isOptional: true,
             keys: [
-                key(
-                    "directory", .absolutePath, example: "/backup", into: \.directory,
-                    "Where the archive is, on storage that outlives this member."),
+                archivePlace.directory("Where the archive is, on storage that outlives this member."),
                 key(
                     "server", .name, fallback: .key("cluster"), example: "demo", into: \.server,
                     "Folder of this cluster in the archive. A restored cluster needs another one."),
@@ -17,7 +26,8 @@ extension Schema {
                 key(
                     "parallel", .integer(1...64), fallback: .text("2"), into: \.parallel,
                     "How many segments are in flight at once."),
-            ])
+            ]),
+        archivePlace.s3,
     ]
 
     /// A key of a section that may be missing as a whole.

@@ -10,18 +10,22 @@ enum Schema {
 
     static let variablePrefix = "PGMAHOUT_"
 
-    /// `postgres.binDirectory` is `PGMAHOUT_POSTGRES_BIN_DIRECTORY`, `divergedWAL.keep` is `PGMAHOUT_DIVERGED_WAL_KEEP`.
+    /// `postgres.binDirectory` is `PGMAHOUT_POSTGRES_BIN_DIRECTORY`, `divergedWAL.keep` is `PGMAHOUT_DIVERGED_WAL_KEEP`,
+    /// `accessKeyIDFile` ends in `ACCESS_KEY_ID_FILE`.
     static func variable(of path: String) -> String {
         var name = variablePrefix
-        var last: Character = "."
-        for character in path {
+        let characters = Array(path)
+        for (index, character) in characters.enumerated() {
             if character == "." {
                 name.append("_")
-            } else {
-                if character.isUppercase, !last.isUppercase { name.append("_") }
-                name += character.uppercased()
+                continue
             }
-            last = character
+            if character.isUppercase {
+                let previous = index > 0 ? characters[index - 1] : "."
+                let next = index + 1 < characters.count ? characters[index + 1] : "."
+                if !previous.isUppercase || next.isLowercase { name.append("_") }
+            }
+            name += character.uppercased()
         }
         return name
     }

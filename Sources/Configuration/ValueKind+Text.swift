@@ -17,6 +17,29 @@ extension ValueKind where Value == String {
         }
     }
 
+    static var bucket: ValueKind {
+        ValueKind("the name of a bucket: 3 to 63 of a-z, 0-9, '-' and '.'") { text in
+            // Old buckets may have capitals and underscores.
+            let known = text.utf8.allSatisfy {
+                TextRules.isLowerCaseOrDigit($0) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0)
+                    || "-._".utf8.contains($0)
+            }
+            return known && (3...255).contains(text.utf8.count) && !text.hasPrefix(".") && !text.contains("..")
+                ? text : nil
+        }
+    }
+
+    /// Names joined by `/`; those at the ends are taken away.
+    static var keyPrefix: ValueKind {
+        ValueKind("names joined by '/', none of which begins with a dot") { text in
+            let parts = text.split(separator: "/")
+            guard TextRules.isOneLine(text), text.utf8.count <= 512, !parts.isEmpty,
+                !parts.contains(where: { $0.hasPrefix(".") })
+            else { return nil }
+            return parts.joined(separator: "/")
+        }
+    }
+
     /// Where a server listens: addresses of this machine, or all of them.
     static var listenAddress: ValueKind {
         ValueKind("an address or host name to listen on, such as 0.0.0.0, :: or 127.0.0.1") { text in

@@ -61,15 +61,20 @@ package struct S3Settings: Hashable, Sendable {
     /// - Parameter destination: `s3://bucket/prefix`; nil: the bucket of `S3_BUCKET`.
     package init(destination: String?, environment: [String: String]) throws(S3SettingsError) {
         let credentials = try S3CredentialSource.environment(environment)
-        func value(_ names: String...) -> String? { names.lazy.compactMap { environment.nonEmpty($0) }.first }
         if let destination {
             let (bucket, prefix) = try Self.parse(destination: destination)
             self.init(bucket: bucket, prefix: prefix, credentials: credentials)
-        } else if let bucket = value("S3_BUCKET") {
+        } else if let bucket = environment.nonEmpty("S3_BUCKET") {
             self.init(bucket: bucket, credentials: credentials)
         } else {
             throw S3SettingsError("no bucket is named: set S3_BUCKET, or a destination such as 's3://bucket/prefix'")
         }
+        takeAddress(from: environment)
+    }
+
+    /// Endpoint, region and authorities as the environment names them.
+    package mutating func takeAddress(from environment: [String: String]) {
+        func value(_ names: String...) -> String? { names.lazy.compactMap { environment.nonEmpty($0) }.first }
         endpoint = value("S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
         region = value("S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
         caFile = value("AWS_CA_BUNDLE")

@@ -58,7 +58,7 @@ struct OperationStep: Hashable, Sendable {
     enum Kind: Hashable, Sendable {
         case prepareStart, discardStaging, initdb, finishBootstrap, adopt, makeSlot, baseBackup, sourceCheckpoint
         case beginRewind, rewind, endRewind, discard, requestPromotion, writeFollow, checkpoint, preparePromotion
-        case makeRoom, keepWAL, writeDetached, endReceiver
+        case makeRoom, keepWAL, writeDetached, endReceiver, requireEmptyArchive
     }
 
     var kind: Kind

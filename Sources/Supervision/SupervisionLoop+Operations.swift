@@ -16,8 +16,17 @@ extension SupervisionLoop {
         switch operation {
         case .initialize:
             let archive = loaded.configuration.archive
+            if let archive, archive.place.s3 != nil {
+                return run(
+                    .requireEmptyArchive,
+                    Command(
+                        loaded.programs.manager, ["archive", "require-empty", "--config", configurationPath],
+                        environment: environment))
+            }
             onDisk(.discardStaging) { directory in
-                if let archive { try EmptyArchive.require(in: archive.directory, server: archive.server) }
+                if let archive, let path = archive.place.directory {
+                    try EmptyArchive.require(in: path, server: archive.server)
+                }
                 try directory.discardStaging()
             }
         case .clone: onDisk(.discardStaging) { directory in try directory.discardStaging() }
@@ -49,6 +58,8 @@ extension SupervisionLoop {
             log.warning("a preparation failed", metadata: ["step": "\(step.kind)", "error": "\(error)"])
         }
         switch (operation, step.kind) {
+        case (.initialize, .requireEmptyArchive):
+            onDisk(.discardStaging) { directory in try directory.discardStaging() }
         case (.initialize, .discardStaging):
             run(.initdb, tools.initdb(into: dataDirectory.stagingPath, loaded.initialSettings, major: major))
         case (.initialize, .initdb): finishBootstrap()

@@ -2,8 +2,9 @@ import Archive
 import ArgumentParser
 import Configuration
 import ObjectStorage
+import Platform
 
-/// Which archive is meant: that of a configuration, or any directory.
+/// Which archive is meant: that of a configuration, or any other.
 struct ArchiveOptions: ParsableArguments {
     @Option(
         name: .shortAndLong, help: ArgumentHelp("The configuration file, for its section 'archive'.", valueName: "file")
@@ -12,8 +13,10 @@ struct ArchiveOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A directory to use as the archive; no configuration is read then, and --server must be given.",
-            valueName: "directory"))
+            "An archive to use: an absolute path, or s3://bucket/prefix with the rest from S3_ENDPOINT, S3_REGION, "
+                + "S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY (or AWS_…). No configuration is read then, and --server "
+                + "must be given.",
+            valueName: "place"))
     var archive: String?
 
     @Option(
@@ -23,24 +26,38 @@ struct ArchiveOptions: ParsableArguments {
 
     /// Where the backups are, and the configuration when one was read.
     struct Location {
-        let directory: String
+        let archive: ArchiveLocation
         let server: String
         let configuration: PgmahoutConfiguration?
 
-        var store: DirectoryStore { DirectoryStore(root: directory) }
+        func store() throws -> any ObjectStore {
+            do throws(ObjectStoreError) { return try archive.open() } catch {
+                throw Failure(.configuration, error.description)
+            }
+        }
+
         var layout: ArchiveLayout { ArchiveLayout(server: server) }
     }
 
     func validate() throws {
         if archive != nil, server == nil { throw ValidationError("--archive needs --server") }
-        if let archive, !archive.hasPrefix("/") { throw ValidationError("--archive takes an absolute path") }
+        if archive != nil { _ = try named() }
     }
 
     func location() throws -> Location {
-        if let archive, let server { return Location(directory: archive, server: server, configuration: nil) }
+        if let archive = try named(), let server {
+            return Location(archive: archive, server: server, configuration: nil)
+        }
         let configuration = try ConfigurationOptions.load(config, checks: .textOnly)
         let settings = try ArchiveWiring(configuration).settings()
         return Location(
-            directory: settings.directory, server: server ?? settings.server, configuration: configuration)
+            archive: settings.location, server: server ?? settings.server, configuration: configuration)
+    }
+
+    private func named() throws -> ArchiveLocation? {
+        guard let archive else { return nil }
+        do throws(S3SettingsError) {
+            return try ArchiveLocation(archive, environment: Command.inheritedEnvironment)
+        } catch { throw ValidationError("--archive: \(error)") }
     }
 }

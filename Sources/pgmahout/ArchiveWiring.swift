@@ -1,5 +1,6 @@
 import Archive
 import Configuration
+import ObjectStorage
 import Postgres
 
 /// From the configuration to what the archive's room takes.
@@ -14,7 +15,8 @@ struct ArchiveWiring {
             throw Failure(.configuration, "the configuration has no section 'archive'")
         }
         return ArchiveSettings(
-            directory: archive.directory, server: archive.server, dataDirectory: configuration.dataDirectory,
+            location: try ArchiveLocation(archive.place), server: archive.server,
+            dataDirectory: configuration.dataDirectory,
             socketPath: configuration.runDirectory + "/archiver.sock", compressionLevel: archive.compressionLevel,
             parallel: archive.parallel)
     }

@@ -66,7 +66,7 @@ struct Backup: ParsableCommand {
             let location = try options.location()
             let catalogue: BackupCatalogue
             do {
-                catalogue = try BackupCatalogue.read(location.store, location.layout)
+                catalogue = try BackupCatalogue.read(location.store(), location.layout)
             } catch {
                 throw Failure(.unavailable, "the archive cannot be read: \(error)")
             }

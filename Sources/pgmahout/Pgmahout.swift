@@ -10,7 +10,7 @@ struct Pgmahout: ParsableCommand {
         discussion: ExitReason.help,
         subcommands: [
             Run.self, Status.self, Cluster.self, MemberCommand.self, Switchover.self, Pause.self, Resume.self,
-            Backup.self, Restore.self, Config.self, Version.self, Archiver.self, LogPump.self,
+            Backup.self, Restore.self, ArchiveCommand.self, Config.self, Version.self, Archiver.self, LogPump.self,
         ])
 
     /// Synchronous on purpose: an asynchronous main hands the main thread to a library that swallows signals.

@@ -78,7 +78,7 @@ struct Restore: ParsableCommand {
             throw Failure(.usage, "--bin-directory is missing")
         }
         return Archive.Restore.Plan(
-            archive: location.directory, server: location.server, targetDirectory: targetDirectory,
+            archive: location.archive, server: location.server, targetDirectory: targetDirectory,
             target: toTime.map { .time($0) } ?? .latest, backupID: backup, binDirectory: programs,
             walClient: Programs.path("pgmahout-wal"), guardProgram: Programs.path("pgmahout-guard"), parallel: parallel)
     }

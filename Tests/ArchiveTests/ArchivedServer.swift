@@ -11,6 +11,8 @@ final class ArchivedServer: Sendable {
     let directory: TemporaryDirectory
     let server: PostgresServer
     let archiver: RunningArchiver
+    /// A directory.
+    let archive: String
 
     static let serverName = "demo"
 
@@ -40,13 +42,13 @@ final class ArchivedServer: Sendable {
     private init(_ directory: TemporaryDirectory, _ server: PostgresServer, archive: String) async throws {
         self.directory = directory
         self.server = server
+        self.archive = archive
         archiver = try await RunningArchiver(
             ArchiveSettings(
-                directory: archive, server: Self.serverName, dataDirectory: server.dataDirectory,
+                location: .directory(archive), server: Self.serverName, dataDirectory: server.dataDirectory,
                 socketPath: directory.file("archiver.sock")))
     }
 
-    var archive: String { archiver.settings.directory }
     var store: DirectoryStore { DirectoryStore(root: archive) }
     var layout: ArchiveLayout { archiver.settings.layout }
 

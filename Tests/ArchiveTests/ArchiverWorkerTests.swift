@@ -21,7 +21,7 @@ struct ArchiverWorkerTests {
     private func start(archive: String? = nil) async throws -> RunningArchiver {
         try await RunningArchiver(
             ArchiveSettings(
-                directory: archive ?? directory.file("archive"), server: "demo", dataDirectory: wal.path,
+                location: .directory(archive ?? directory.file("archive")), server: "demo", dataDirectory: wal.path,
                 socketPath: directory.file("a.sock"), systemIdentifier: SegmentFile.system))
     }
 

@@ -1,5 +1,6 @@
 import ClusterModel
 import Glibc
+import ObjectStorage
 import Platform
 import Synchronization
 import TestSupport
@@ -24,8 +25,8 @@ struct WALClientTests {
     private func start() async throws -> RunningArchiver {
         try await RunningArchiver(
             ArchiveSettings(
-                directory: directory.file("archive"), server: "demo", dataDirectory: wal.path, socketPath: socket,
-                systemIdentifier: SegmentFile.system), lease: true)
+                location: .directory(directory.file("archive")), server: "demo", dataDirectory: wal.path,
+                socketPath: socket, systemIdentifier: SegmentFile.system), lease: true)
     }
 
     private func fetch(_ name: String, timeout: Int = 20) async throws -> (Platform.ExitStatus, String) {

@@ -110,7 +110,7 @@ struct ConfigurationLoaderTests {
         #expect(configuration.shutdown.fast == .seconds(60))
         #expect(configuration.shutdown.immediate == .milliseconds(1500))
         let archive = try #require(configuration.archive)
-        #expect(archive.directory == "/backup")
+        #expect(archive.place.directory == "/backup")
         #expect(archive.server == "west")
         #expect(archive.compressionLevel == 3)
         #expect(archive.parallel == 4)

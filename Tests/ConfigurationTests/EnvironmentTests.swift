@@ -29,7 +29,7 @@ struct EnvironmentTests {
         #expect(configuration.bootstrap.initdb.walSegmentSize == 32 << 20)
         #expect(configuration.postgres.parameters == ["work_mem": "8MB"])
         #expect(configuration.postgres.hba == ["host all all all reject"])
-        #expect(configuration.archive?.directory == "/backup")
+        #expect(configuration.archive?.place.directory == "/backup")
     }
 
     @Test("what the file says of the member wins over the downward API")

@@ -13,9 +13,10 @@ struct ReferenceTests {
         arguments: ["file", "etcd", "kubernetes"])
     func examples(store: String) throws {
         let text = active.replacing("  store: file\n", with: "  store: \(store)\n")
-        let configuration = try load(Self.without(stores: ["file", "etcd", "kubernetes"], but: store, in: text))
+        let configuration = try load(
+            Self.without(sections: ["file", "etcd", "kubernetes", "s3"], but: store, in: text))
         #expect(configuration.lease.store.rawValue == store)
-        #expect(configuration.archive?.directory == "/backup")
+        #expect(configuration.archive?.place.directory == "/backup")
         #expect(configuration.postgres.parameters == ["shared_buffers": "64MB"])
         #expect(configuration.postgres.hba.count == 1)
         #expect(configuration.http.tokenFile == "/secrets/token")
@@ -29,16 +30,40 @@ struct ReferenceTests {
         }
     }
 
+    @Test("a bucket takes the place of the directory, with each kind of credentials", arguments: 0..<3)
+    func bucket(kind: Int) throws {
+        let kinds =
+            [["accessKeyIDFile", "secretAccessKeyFile", "sessionTokenFile"], ["credentialsFile"]]
+            + [["roleARN", "webIdentityTokenFile", "stsEndpoint"]]
+        let others = kinds.indices.filter { $0 != kind }.flatMap { kinds[$0] }
+        let text = Self.without(sections: ["etcd", "kubernetes"], but: "file", in: active)
+            .replacing("encryption: none", with: "encryption: aws:kms").split(separator: "\n")
+            .filter { line in !(["directory"] + others).contains { line.hasPrefix("    \($0):") } }
+            .filter { !$0.hasPrefix("  directory:") }.joined(separator: "\n")
+        let place = try #require(try load(text).archive?.place)
+        let s3 = try #require(place.s3)
+        #expect(place.directory == nil)
+        #expect(s3.bucket == "backups")
+        #expect(s3.prefix == "databases/east")
+        #expect(s3.endpoint == "https://minio.example.com:9000")
+        #expect(s3.encryption == .kms)
+        #expect(s3.kmsKey == "alias/backups")
+        #expect((s3.accessKeyIDFile != nil) == (kind == 0))
+        #expect((s3.credentialsFile != nil) == (kind == 1))
+        #expect((s3.roleARN != nil) == (kind == 2))
+    }
+
     @Test("with the sections of all stores made active, the file says which are too many")
     func allStores() {
-        #expect(mistakes(active).map(\.key) == ["lease.etcd", "lease.kubernetes"])
+        let keys = mistakes(Self.without(sections: ["s3"], but: "", in: active)).map(\.key)
+        #expect(keys == ["lease.etcd", "lease.kubernetes"])
     }
 
     /// The reference with every key made active: a commented one is `# name: value` after some indentation; comments
     /// are sentences and have no colon so early.
     private var active: String {
-        let keys = /^(\s*)# ((?:  )?[a-zA-Z]+:(?: .*)?)$/
-        let notes = ["Allowed:", "Default:", "off:", "preferred:", "quorum:", "strict:"]
+        let keys = /^(\s*)# ((?:  )*[a-zA-Z0-9]+:(?: .*)?)$/
+        let notes = ["Allowed:", "Default:", "off:", "preferred:", "quorum:", "strict:", "credentialsFile, or"]
         return ConfigurationReference.text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             guard let match = line.wholeMatch(of: keys), !notes.contains(where: match.2.hasPrefix) else {
                 return String(line)
@@ -47,11 +72,11 @@ struct ReferenceTests {
         }.joined(separator: "\n")
     }
 
-    private static func without(stores: [String], but kept: String, in text: String) -> String {
+    private static func without(sections: [String], but kept: String, in text: String) -> String {
         var lines: [Substring] = []
         var isInside = false
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            if stores.contains(where: { line == "  \($0):" }) {
+            if sections.contains(where: { line == "  \($0):" }) {
                 isInside = line != "  \(kept):"
             } else if !line.isEmpty, !line.hasPrefix("    ") {
                 isInside = false
