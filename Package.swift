@@ -58,6 +58,8 @@ let package = Package(
         // Comes with libpq-dev, which depends on it; libpq and libcurl have it loaded anyway.
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CCurlShim", dependencies: ["CCurl"], cSettings: strictC),
+        // Optional: works with and without the header of ISA-L, with and without its library.
+        .target(name: "CISAL", cSettings: strictC),
         .target(name: "CProcessTree", cSettings: strictC),
         .target(name: "CPlatform", cSettings: strictC),
 
@@ -69,7 +71,7 @@ let package = Package(
         room("Kubernetes", ["ClusterModel", "Platform", "HTTPTransport"]),
         room("LeaseStores", ["ClusterModel", "Platform", "HTTPTransport", "Kubernetes"]),
         room("Postgres", ["ClusterModel", "Platform", "CLibPQ"]),
-        room("Compression", ["CZlib"]),
+        room("Compression", ["CZlib", "CISAL"]),
         room("ObjectStorage", ["ClusterModel", "Platform", "HTTPTransport", "CCrypto"]),
         room("Archive", ["ClusterModel", "Platform", "Postgres", "Compression", "ObjectStorage"]),
         room("Metrics"),

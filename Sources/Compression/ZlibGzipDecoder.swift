@@ -1,7 +1,7 @@
 import CZlib
 
-/// Reads gzip, of one member or several, and checks length and CRC-32 of each.
-final class GzipDecoder: StreamDecoder {
+/// Reads gzip by zlib, of one member or several, and checks length and CRC-32 of each.
+final class ZlibGzipDecoder: StreamDecoder {
     /// zlib keeps the address of its stream, so it must not move.
     private let stream: UnsafeMutablePointer<z_stream>
     private let output: UnsafeMutableRawBufferPointer

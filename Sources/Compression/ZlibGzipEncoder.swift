@@ -1,10 +1,10 @@
 import CZlib
 
-/// Writes one gzip member: about 270 KiB of zlib's state and 64 KiB of output.
+/// Writes one gzip member by zlib: about 270 KiB of zlib's state and 64 KiB of output.
 ///
 /// One member only, because readers of base backups (Python's tarfile in stream mode) stop at the end of the first.
 /// The header holds no time and no name: equal input gives equal output.
-final class GzipEncoder: StreamEncoder {
+final class ZlibGzipEncoder: StreamEncoder {
     /// zlib keeps the address of its stream, so it must not move.
     private let stream: UnsafeMutablePointer<z_stream>
     private let output: UnsafeMutableRawBufferPointer
