@@ -32,11 +32,7 @@ package struct Instant: Hashable, Comparable, Sendable, CustomStringConvertible 
 extension Duration {
     /// Whole nanoseconds, clamped to what fits (292 years).
     package var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        let (sum, overflowed) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return overflowed ? (seconds < 0 ? .min : .max) : sum
+        Int64(clamping: attoseconds / 1_000_000_000)
     }
 
     /// Whole milliseconds, rounded towards zero.

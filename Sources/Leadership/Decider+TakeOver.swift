@@ -21,14 +21,16 @@ extension Decider {
     /// read the store, or a store that went back, and a healthy primary must not lose a standby by that. What a member
     /// says of its lease ends with the lease, so nobody is held up by one that hangs.
     func whoLeads(_ record: ClusterRecord) -> MemberName? {
+        var leading: MemberName?
         for (name, report) in observation.peers where report.status.role == .primary {
             let status = report.status
-            guard now.since(report.receivedAt) <= settings.reportLifetime, status.leaseRemainingMilliseconds != 0 else {
-                continue
-            }
-            if status.term > record.term || (status.term == record.term && record.holder?.name == name) { return name }
+            guard now.since(report.receivedAt) <= settings.reportLifetime, status.leaseRemainingMilliseconds != 0,
+                status.term > record.term || (status.term == record.term && record.holder?.name == name)
+            else { continue }
+            // The same one in every run: a dictionary has no order.
+            leading = min(leading ?? name, name)
         }
-        return nil
+        return leading
     }
 
     /// Votes may take the place of the lease's end: the renewal is late, and the holder does not answer.

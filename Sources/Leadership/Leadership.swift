@@ -11,11 +11,11 @@ package enum Leadership {
     ///   - now: this machine's `CLOCK_BOOTTIME`.
     ///   - removed: for the simulator alone.
     package static func decide(
-        _ observation: Observation, _ memory: Memory, now: Instant, without removed: Guard? = nil
+        _ observation: consuming Observation, _ memory: consuming Memory, now: Instant, without removed: Guard? = nil
     ) -> (Decision, Memory) {
         var decider = Decider(observation: observation, memory: memory, now: now, removed: removed)
         decider.run()
-        return (decider.decision, decider.memory)
+        return decider.result()
     }
 
     /// What to say to a peer's question, at once. A vote that is granted takes effect, and shows, with later decisions.
@@ -42,14 +42,16 @@ struct Decider {
     var memory: Memory
     var decision: Decision
 
-    init(observation: Observation, memory: Memory, now: Instant, removed: Guard? = nil) {
+    init(observation: consuming Observation, memory: consuming Memory, now: Instant, removed: Guard? = nil) {
+        // Every bound below wakes at its own moment; this is for nothing in particular.
+        decision = Decision(wakeAt: now + observation.settings.renewEvery)
         self.observation = observation
         self.memory = memory
         self.now = now
         self.removed = removed
-        // Every bound below wakes at its own moment; this is for nothing in particular.
-        decision = Decision(wakeAt: now + observation.settings.renewEvery)
     }
+
+    consuming func result() -> (Decision, Memory) { (decision, memory) }
 
     var settings: LeadershipSettings { observation.settings }
     var store: StoreView { observation.store }

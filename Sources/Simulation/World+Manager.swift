@@ -55,9 +55,12 @@ extension World {
         for _ in 0..<8 {
             counts.decisions += 1
             member.observation.wallClock = 1_700_000_000_000 + now / 1_000_000 + member.wallOffset
-            let (decision, memory) = Leadership.decide(
-                member.observation, member.memory, now: local, without: settings.without)
-            member.memory = memory
+            // Moved there and back: what it remembers is large.
+            var memory = Memory()
+            swap(&memory, &member.memory)
+            let (decision, remembered) = Leadership.decide(
+                member.observation, memory, now: local, without: settings.without)
+            member.memory = remembered
             member.decision = decision
             if member.freezesAtNextDecision {
                 member.freezesAtNextDecision = false
@@ -89,7 +92,7 @@ extension World {
         let period = member.observation.settings.renewEvery
         if local >= member.nextReadAt { readStore(member, local) }
         if member.server != nil, !member.isProbing, member.stopMode == nil {
-            let soon = local + period / 5
+            let soon = local + .nanoseconds(period.nanoseconds / 5)
             if local >= member.nextProbeAt || (soon >= member.nextProbeAt && local >= member.nextPeersAt) {
                 look(member, local)
             }
