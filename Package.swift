@@ -102,7 +102,7 @@ let package = Package(
             dependencies: ["ClusterModel", "Platform", "LeaseStores", "Postgres", "HTTPTransport", "Kubernetes"],
             path: "Tests/TestSupport",
             swiftSettings: strict),
-        tests("ClusterModelTests", ["ClusterModel"]),
+        tests("ClusterModelTests", ["ClusterModel", "TestSupport"]),
         tests("LeadershipTests", ["Leadership", "ClusterModel"]),
         tests("SimulationTests", ["Simulation", "Leadership", "ClusterModel"], settings: simulated),
         tests("PlatformTests", ["Platform", "ClusterModel", "TestSupport"]),

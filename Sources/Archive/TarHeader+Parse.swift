@@ -47,7 +47,8 @@ extension TarHeader {
     mutating func apply(pax records: [UInt8]) throws(TarError) {
         var rest = records[...]
         while let space = rest.firstIndex(of: UInt8(ascii: " ")) {
-            guard let length = Int(String(decoding: rest[..<space], as: UTF8.self)), length > 0, length <= rest.count
+            guard let length = Int(String(decoding: rest[..<space], as: UTF8.self)), length <= rest.count,
+                length > space - rest.startIndex + 1
             else { throw TarError("an extended header of the tar archive is damaged") }
             let record = rest[rest.index(after: space)..<rest.startIndex + length].dropLast()
             rest = rest.dropFirst(length)

@@ -30,9 +30,16 @@ package struct WALSegment: Hashable, Comparable, Sendable, CustomStringConvertib
             timeline: TimelineID(timeline), number: UInt64(log) * ((1 << 32) / size) + UInt64(segment), size: size)
     }
 
-    package var start: LSN { LSN(rawValue: number * size) }
-    /// First byte after the segment.
-    package var end: LSN { LSN(rawValue: (number + 1) * size) }
+    package var start: LSN { position(number) }
+    /// First byte after the segment; one too low for the very last one, whose end no position can say.
+    package var end: LSN { position(number + 1) }
+
+    /// Names come from directories and archives: one of the last segment there can be must not end the process.
+    private func position(_ number: UInt64) -> LSN {
+        let (start, overflow) = number.multipliedReportingOverflow(by: size)
+        return LSN(rawValue: overflow ? .max : start)
+    }
+
     package var next: WALSegment { WALSegment(timeline: timeline, number: number + 1, size: size) }
 
     package var description: String {
