@@ -27,6 +27,10 @@ long cpf_send(int descriptor, const void *bytes, unsigned long count) {
     return send(descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+int cpf_reserve(int descriptor, long bytes) {
+    return fallocate(descriptor, 0, 0, bytes);
+}
+
 int cpf_eventfd(void) {
     return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }

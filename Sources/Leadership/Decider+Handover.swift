@@ -66,7 +66,7 @@ extension Decider {
     /// Once postgres has stopped: wait for the target, then release.
     mutating func continueStoppedHandover(_ record: ClusterRecord, _ data: DataState) {
         guard var handover = memory.handover else { return }
-        wake(at: now + .milliseconds(20))
+        wake(at: now + .milliseconds(10))
         // It was asked every few milliseconds: who says nothing for this long is gone, and clients are waiting.
         var isSilent = false
         if case .confirming(let since) = handover.phase { isSilent = now >= since + settings.confirmationPatience }
@@ -104,7 +104,7 @@ extension Decider {
         {
             release(to: handover.target, confirmed: true)
         } else {
-            ask([handover.target], pause: .milliseconds(20))
+            ask([handover.target], pause: .milliseconds(10))
         }
     }
 

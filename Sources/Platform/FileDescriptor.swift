@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 
 /// An open descriptor with one owner: closed when that goes away.
@@ -47,6 +48,9 @@ package struct FileDescriptor: ~Copyable, Sendable {
             rest = rest.dropFirst(count)
         }
     }
+
+    /// Blocks for a file of `bytes` zeros, without writing them. False where the file system cannot do that.
+    package func reserve(_ bytes: UInt64) -> Bool { cpf_reserve(rawValue, Int(bytes)) == 0 }
 
     package func fsync() throws(SystemError) {
         try retrying("fsync") { Glibc.fsync(rawValue) }

@@ -115,7 +115,10 @@ package struct LocalReport: Hashable, Sendable {
 
     /// Asks the server behind `connection` (not one for replication). A standby without a WAL receiver is asked once
     /// more, over a connection for replication: SQL does not tell which timeline it has replayed to.
-    package static func take(on connection: SQLConnection, deadline: Instant) throws(SQLError) -> LocalReport {
+    /// - Parameter replication: for the next look to go on with; opened when it is needed, closed when it is not.
+    package static func take(
+        on connection: SQLConnection, replication: inout SQLConnection?, deadline: Instant
+    ) throws(SQLError) -> LocalReport {
         let rows = try connection.query(prepared: sql, deadline: deadline)
         guard var report = LocalReport(rows: rows) else {
             throw SQLError(.server, "the report of the server could not be understood")
@@ -123,12 +126,21 @@ package struct LocalReport: Hashable, Sendable {
         if !report.inRecovery, report.areSettingsLoaded, connection.info.isLocalSocket {
             report.areSettingsLoaded = !report.settingProcesses.contains { ServerProcess.isReloadPending($0) }
         }
-        guard report.inRecovery, report.receiver?.timeline == nil else { return report }
-        var info = connection.info
-        info.replication = true
-        let replication = try SQLConnection.open(info, deadline: deadline)
-        defer { replication.close() }
-        let identification = try SystemIdentification.take(on: replication, deadline: deadline)
+        guard report.inRecovery, report.receiver?.timeline == nil else {
+            replication?.close()
+            replication = nil
+            return report
+        }
+        let asked: SQLConnection
+        if let replication, replication.isOpen {
+            asked = replication
+        } else {
+            var info = connection.info
+            info.replication = true
+            asked = try SQLConnection.open(info, deadline: deadline)
+            replication = asked
+        }
+        let identification = try SystemIdentification.take(on: asked, deadline: deadline)
         report.timeline = identification.timeline
         report.flushed = max(report.flushed, identification.position)
         if report.received > identification.position {
@@ -136,6 +148,12 @@ package struct LocalReport: Hashable, Sendable {
             report.timeline = try receivedTimeline(report, on: connection, deadline: deadline)
         }
         return report
+    }
+
+    package static func take(on connection: SQLConnection, deadline: Instant) throws(SQLError) -> LocalReport {
+        var replication: SQLConnection?
+        defer { replication?.close() }
+        return try take(on: connection, replication: &replication, deadline: deadline)
     }
 
     private static func receivedTimeline(

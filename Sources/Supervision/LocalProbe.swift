@@ -11,6 +11,8 @@ final class LocalProbe: Sendable {
     /// Of knocks: a postmaster that hangs must not delay what the long-lived connection says.
     private let door: WorkerThread
     private let connection = Mutex<SQLConnection?>(nil)
+    /// To a standby without a WAL receiver: it is asked for its timeline over it.
+    private let replication = Mutex<SQLConnection?>(nil)
 
     init(mailbox: Mailbox<Message>) throws(SystemError) {
         self.mailbox = mailbox
@@ -44,8 +46,7 @@ final class LocalProbe: Sendable {
             }
             let result: Result<LocalReport, SQLError>
             do throws(SQLError) {
-                let report = try LocalReport.take(on: open(info, begun + patience), deadline: begun + patience)
-                result = .success(report)
+                result = .success(try report(info, begun + patience))
             } catch {
                 close()
                 result = .failure(error)
@@ -78,11 +79,24 @@ final class LocalProbe: Sendable {
     }
 
     /// The server behind the connection is gone.
-    func close() { connection.withLock { $0 = nil } }
+    func close() {
+        connection.withLock { $0 = nil }
+        replication.withLock { $0 = nil }
+    }
 
     func stop() {
         thread.stop()
         door.stop()
+    }
+
+    private func report(_ info: ConnectionInfo, _ deadline: Instant) throws(SQLError) -> LocalReport {
+        var second = replication.withLock { $0 }
+        // Unless the server has gone meanwhile.
+        defer {
+            let isOpen = connection.withLock { $0 != nil }
+            replication.withLock { $0 = isOpen ? second : nil }
+        }
+        return try LocalReport.take(on: open(info, deadline), replication: &second, deadline: deadline)
     }
 
     private func open(_ info: ConnectionInfo, _ deadline: Instant) throws(SQLError) -> SQLConnection {

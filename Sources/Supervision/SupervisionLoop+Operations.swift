@@ -38,6 +38,7 @@ extension SupervisionLoop {
         case .follow(let name): writeFollow(name)
         case .detach: detach()
         case .checkpoint:
+            prepareSegments()
             let local = loaded.server.local()
             onRemote(.checkpoint) { deadline in
                 try Promotion.checkpoint(on: SQLConnection.open(local, deadline: deadline), deadline: deadline)

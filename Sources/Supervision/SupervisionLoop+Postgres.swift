@@ -16,10 +16,29 @@ extension SupervisionLoop {
     private var probeInterval: Duration {
         if postgres?.answered == false || observation.operation?.isPromotion == true { return .milliseconds(25) }
         if observation.operation == .detach { return .milliseconds(25) }
-        if observation.store.record?.intent.switchover != nil || observation.store.record?.holder == nil {
-            return .milliseconds(50)
-        }
+        // Clients wait for what the target of a hand-over knows of its WAL.
+        if isHandoverNear { return .milliseconds(10) }
+        if observation.store.record?.holder == nil { return .milliseconds(50) }
         return observation.settings.renewEvery
+    }
+
+    /// A switchover was asked for, and not only for later.
+    var isHandoverNear: Bool {
+        guard let request = observation.store.record?.intent.switchover else { return false }
+        return request.notBefore.map { $0 <= BootClock.wallClockMilliseconds() + 2000 } ?? true
+    }
+
+    /// What a shutdown and those that receive it would otherwise make while clients wait.
+    func prepareSegments() {
+        guard case .running(let running) = observation.local.process else { return }
+        let directory = dataDirectory
+        disk.submit { [log] in
+            do {
+                try directory.keepSpareSegments(on: running.timeline, after: running.flushed)
+            } catch {
+                log.debug("no spare WAL segments", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     func lookAtPostgres(_ now: Instant) {

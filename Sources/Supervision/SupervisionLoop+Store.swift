@@ -65,6 +65,7 @@ extension SupervisionLoop {
         // A hand-over waits for what the target knows of its WAL: from now on it looks more often.
         if record?.intent != before?.intent || record?.holder != before?.holder {
             nextProbeAt = min(nextProbeAt, BootClock.now())
+            if isHandoverNear { prepareSegments() }
         }
     }
 

@@ -16,6 +16,9 @@ int cpf_seqpacket_pair(int ends[2]);
 /// send(2) that neither waits nor raises SIGPIPE.
 long cpf_send(int descriptor, const void *bytes, unsigned long count);
 
+/// Reserves blocks for the first `bytes` of a file, which read as zeros. Fails where the file system cannot.
+int cpf_reserve(int descriptor, long bytes);
+
 /// An eventfd, close-on-exec and non-blocking.
 int cpf_eventfd(void);
 
