@@ -105,7 +105,7 @@ let package = Package(
         tests("ClusterModelTests", ["ClusterModel", "TestSupport"]),
         tests("LeadershipTests", ["Leadership", "ClusterModel"]),
         tests("SimulationTests", ["Simulation", "Leadership", "ClusterModel"], settings: simulated),
-        tests("PlatformTests", ["Platform", "ClusterModel", "TestSupport"]),
+        tests("PlatformTests", ["Platform", "CPlatform", "ClusterModel", "TestSupport"]),
         tests("LogsTests", ["Logs", "ClusterModel", "Platform", "Postgres", "TestSupport", logging]),
         tests("ConfigurationTests", ["Configuration", "ClusterModel", "TestSupport"]),
         tests("HTTPTransportTests", ["HTTPTransport", "ClusterModel", "Platform", "TestSupport"]),

@@ -16,6 +16,7 @@ package struct ArchiveLayout: Hashable, Sendable {
     /// With a `/` at the end, as for a listing.
     package var root: String { server + "/" }
     package var backups: String { server + "/base/" }
+    package var wals: String { server + "/wals/" }
 
     /// - Parameter suffix: of the codec, such as `.gz`.
     package func wal(_ name: WALFileName, suffix: String) -> ObjectKey {

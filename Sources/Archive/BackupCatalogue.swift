@@ -1,3 +1,4 @@
+import ClusterModel
 import ObjectStorage
 
 /// The base backups of an archive.
@@ -38,33 +39,26 @@ package struct BackupCatalogue: Hashable, Sendable {
         try read(store, layout).backups.filter(\.isComplete)
     }
 
-    /// The backup to start a recovery from.
-    /// - Parameter id: a certain one, which must be able to reach the target.
-    package func choose(for target: RecoveryTarget, id: String? = nil) throws(RestoreError) -> BackupInfo {
+    /// Finished backups of one system.
+    /// - Parameter system: nil: that of the newest, since ids are times.
+    func usable(system: SystemIdentifier? = nil) throws(RestoreError) -> [BackupInfo] {
         let complete = backups.filter(\.isComplete)
-        if let id {
-            guard let backup = complete.first(where: { $0.id == id }) else {
-                throw RestoreError(missingReason(id))
-            }
-            if case .time(let time) = target.point, let end = backup.endTime, end > time {
-                throw RestoreError(
-                    "backup \(id) was finished at \(end.iso8601): it cannot be recovered to the earlier time "
-                        + time.iso8601)
-            }
-            return backup
+        guard let wanted = system ?? complete.last?.systemIdentifier else { return complete }
+        let found = complete.filter { $0.systemIdentifier == nil || $0.systemIdentifier == wanted }
+        if found.isEmpty, let other = complete.last?.systemIdentifier {
+            throw RestoreError("the archive's backups are of the system \(other), and \(wanted) was expected")
         }
-        guard let newest = complete.max(by: { $0.id < $1.id }) else {
-            throw RestoreError("the archive holds no finished backup")
-        }
-        guard case .time(let time) = target.point else { return newest }
-        let usable = complete.filter { $0.endTime.map { $0 <= time } ?? false }
-        guard let best = usable.max(by: { ($0.endTime ?? time, $0.id) < ($1.endTime ?? time, $1.id) }) else {
-            let first = complete.compactMap(\.endTime).min()
-            throw RestoreError(
-                "no backup reaches back to \(time.iso8601): the first recoverable time is "
-                    + (first?.iso8601 ?? "unknown"))
-        }
-        return best
+        return found
+    }
+
+    /// A certain finished backup, by id or name.
+    package func named(_ id: String) throws(RestoreError) -> BackupInfo {
+        let complete = backups.filter(\.isComplete)
+        if let backup = complete.first(where: { $0.id == id }) { return backup }
+        let named = complete.filter { $0.name == id }
+        if named.count > 1 { throw RestoreError("several backups have the name '\(id)': give an id") }
+        guard let backup = named.first else { throw RestoreError(missingReason(id)) }
+        return backup
     }
 
     private func missingReason(_ id: String) -> String {

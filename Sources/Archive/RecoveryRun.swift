@@ -6,8 +6,10 @@ import Synchronization
 
 /// Replays the archived WAL over unpacked files: a server that nobody reaches, with a WAL server of its own.
 struct RecoveryRun {
-    let plan: Restore.Plan
-    let backup: BackupInfo
+    let plan: RestorePlan
+
+    private var request: RestoreRequest { plan.request }
+    private var backup: BackupInfo { plan.backup }
 
     private static let pollInterval = Duration.milliseconds(100)
     /// For the end of recovery's checkpoint and that of the shutdown.
@@ -25,7 +27,7 @@ struct RecoveryRun {
         command.output = .descriptor(pipe.write.rawValue)
         do throws(SystemError) {
             _ = try registry.spawn(command) { _, status in end.set(status) }
-        } catch { throw RestoreError("PostgreSQL's programs are not in '\(plan.binDirectory)': \(error)") }
+        } catch { throw RestoreError("PostgreSQL's programs are not in '\(request.binDirectory)': \(error)") }
         let status = end.wait(registry, until: BootClock.now() + Self.versionTime)
         guard status?.isSuccess == true else { throw RestoreError("'postgres --version' failed") }
         let text = String(decoding: try pipe.read.read(upTo: 1024), as: UTF8.self)
@@ -33,11 +35,11 @@ struct RecoveryRun {
         guard let major = backup.majorVersion, found == major else {
             throw RestoreError(
                 "the backup is of PostgreSQL \(backup.majorVersion.map(String.init) ?? "?"), and "
-                    + "'\(plan.binDirectory)' is of \(found.map(String.init) ?? "an unknown version")")
+                    + "'\(request.binDirectory)' is of \(found.map(String.init) ?? "an unknown version")")
         }
     }
 
-    private var binaries: PostgresBinaries { PostgresBinaries(directory: plan.binDirectory) }
+    private var binaries: PostgresBinaries { PostgresBinaries(directory: request.binDirectory) }
 
     // MARK: Recovery
 
@@ -47,7 +49,7 @@ struct RecoveryRun {
         let runtime = try RuntimeDirectory()
         let server = try WALServer(
             ArchiveSettings(
-                location: plan.archive, server: plan.server, dataDirectory: directory,
+                location: request.archive, server: request.server, dataDirectory: directory,
                 socketPath: runtime.path + "/archive.sock"))
         defer { server.stop() }
         let log = try RecoveryLog(path: runtime.path + "/postgres.log")
@@ -58,7 +60,7 @@ struct RecoveryRun {
         do {
             while try !isRecovered(directory) {
                 if let status = end.wait(registry, until: BootClock.now() + Self.pollInterval) {
-                    throw log.failure(status, target: plan.target)
+                    throw log.failure(status, target: request.target)
                 }
                 progress(ArchiveProgress(phase: "recovering"))
             }
@@ -68,7 +70,7 @@ struct RecoveryRun {
             guard let status = end.wait(registry, until: BootClock.now() + Self.stopTime) else {
                 throw RestoreError("the restored server does not shut down")
             }
-            guard status.isSuccess else { throw log.failure(status, target: plan.target) }
+            guard status.isSuccess else { throw log.failure(status, target: request.target) }
             return log.lastTransaction
         } catch {
             if end.status == nil {
@@ -86,11 +88,20 @@ struct RecoveryRun {
         return try ControlData.read(dataDirectory: directory).state == .inProduction
     }
 
+    /// The timeline is a number, never "latest": the plan has looked at what is in the archive, and another one may have
+    /// come into being meanwhile.
+    var targetSettings: [(name: String, value: String)] {
+        [
+            ("recovery_target_action", "promote"),
+            ("recovery_target_timeline", String(plan.path.timeline.rawValue)),
+        ] + request.target.settings
+    }
+
     private func command(_ directory: String, _ runtime: borrowing RuntimeDirectory, _ log: RecoveryLog) -> Command {
         var settings = [
-            "restore_command=\(Self.word(plan.walClient)) fetch --socket \(Self.word(runtime.path + "/archive.sock")) "
+            "restore_command=\(Self.word(request.walClient)) fetch --socket \(Self.word(runtime.path + "/archive.sock")) "
                 + "--timeout 300 %f %p",
-            "recovery_target_action=promote", "recovery_target_timeline=latest", "archive_mode=off",
+            "archive_mode=off",
             "listen_addresses=", "unix_socket_directories=\(runtime.path)", "logging_collector=off",
             "log_destination=stderr", "log_min_messages=warning", "log_line_prefix=", "lc_messages=C", "ssl=off",
             "autovacuum=off", "hba_file=\(directory)/pg_hba.conf", "ident_file=\(directory)/pg_ident.conf",
@@ -99,12 +110,12 @@ struct RecoveryRun {
             // All of it is synced at the end, and thrown away when there is none.
             "fsync=off",
         ]
-        settings += plan.target.settings.map { "\($0.name)=\($0.value)" }
+        settings += targetSettings.map { "\($0.name)=\($0.value)" }
         var command = Tools(binaries: binaries, environment: Command.inheritedEnvironment).postmaster(directory)
         command.arguments += settings.flatMap { ["-c", $0] }
         command.output = .descriptor(log.descriptor)
         command.error = .descriptor(log.descriptor)
-        return plan.guardProgram.map { command.tied(by: $0) } ?? command
+        return request.guardProgram.map { command.tied(by: $0) } ?? command
     }
 
     /// For sh, behind PostgreSQL's own `%`.

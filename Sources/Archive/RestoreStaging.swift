@@ -4,44 +4,85 @@ import Platform
 /// The directory beside the target in which a restore is made.
 struct RestoreStaging: ~Copyable {
     let path: String
+    /// Names this attempt and those that it cleared up after.
+    let sign: String
     private let target: String
     /// Held for as long as the restore runs.
     private let lock: FileLock
 
     /// Says that the directory is ours to remove; locked by the restore that works in it.
     private static let marker = "pgmahout-restore"
-    /// For WAL beside the data itself.
-    private static let spareBytes: UInt64 = 64 << 20
+    private static let suffix = ".pgmahout-restore"
 
     /// Checks the target, and clears up after an interrupted restore.
-    /// - Parameter bytes: that the restored files need.
-    init(target: String, bytes: UInt64) throws {
+    /// - Parameter isReplaced: whether the target may hold something that `replace` moves aside at the end.
+    init(target: String, isReplaced: Bool = false) throws {
         guard target.hasPrefix("/") else { throw RestoreError("'\(target)' is no absolute path") }
-        var trimmed = target
-        while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
-        try Self.requireEmpty(trimmed)
-        let staging = trimmed + ".pgmahout-restore"
+        let trimmed = Self.trimmed(target)
+        if let problem = Self.targetProblem(trimmed, isReplaced: isReplaced) { throw RestoreError(.occupied, problem) }
+        let staging = trimmed + Self.suffix
+        let sign = Self.interruptedSign(target: trimmed) ?? String(UInt64.random(in: .min ... .max), radix: 36)
         let lock = try Self.prepare(staging)
-        let free = try Files.freeBytes(staging)
-        guard free >= bytes + Self.spareBytes || bytes == 0 else {
-            throw RestoreError(
-                "'\(trimmed)' has room for \(free >> 20) MiB, and the backup needs \((bytes + Self.spareBytes) >> 20)")
-        }
+        try Files.writeDurably(Array(sign.utf8), to: staging + "/" + Self.marker + ".sign")
+        self.lock = lock
+        self.sign = sign
         self.target = trimmed
         path = staging
-        self.lock = lock
+    }
+
+    /// Without `/` at the end.
+    static func trimmed(_ path: String) -> String {
+        var path = path[...]
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        return String(path)
+    }
+
+    /// Of a restore into `target` that did not finish; nil: there was none.
+    static func interruptedSign(target: String) -> String? {
+        try? Files.readText("\(trimmed(target))\(suffix)/\(marker).sign", limit: 64)
+    }
+
+    /// For what is restored into a place that may not exist yet; nil: it cannot be told.
+    static func freeBytes(near path: String) -> UInt64? {
+        var directory = trimmed(path)
+        while !Files.isDirectory(directory) {
+            guard let slash = directory.lastIndex(of: "/") else { return nil }
+            directory = slash == directory.startIndex ? "/" : String(directory[..<slash])
+        }
+        return try? Files.freeBytes(directory)
     }
 
     /// What is of this restore alone must not be in the finished directory.
-    private static let leftovers = ["backup_label.old", "tablespace_map.old", "postmaster.opts", marker]
+    private static let leftovers = [
+        "backup_label.old", "tablespace_map.old", "postmaster.opts", marker + ".sign", marker,
+    ]
 
-    /// Puts the finished directory into place, durably.
+    /// Puts the finished and durable directory into place.
     borrowing func adopt() throws {
-        for name in Self.leftovers { try Files.remove(path + "/" + name) }
-        try Files.syncTree(path)
-        try Self.requireEmpty(target)
+        try clean()
+        if let problem = Self.targetProblem(target) { throw RestoreError(.occupied, problem) }
         // Replaces an empty directory, and fails for any other.
         try Files.renameDurably(path, to: target)
+    }
+
+    /// Puts it in the place of what is there, which gets another name and is never removed.
+    /// - Returns: where the old directory is; nil: there was none.
+    borrowing func replace(aside: String) throws -> String? {
+        try clean()
+        guard Files.exists(target) else {
+            try Files.renameDurably(path, to: target)
+            return nil
+        }
+        guard !Files.exists(aside) else { throw RestoreError(.occupied, "'\(aside)' is in the way") }
+        // A crash between the two leaves both directories under names that say what they are.
+        try Files.renameDurably(target, to: aside)
+        try Files.renameDurably(path, to: target)
+        return aside
+    }
+
+    private borrowing func clean() throws {
+        for name in Self.leftovers { try Files.remove(path + "/" + name) }
+        try Files.syncFileSystem(of: path)
     }
 
     /// After a failure: the space is needed for the next attempt.
@@ -54,31 +95,36 @@ struct RestoreStaging: ~Copyable {
         if Files.exists(path) {
             let names = try Files.list(path)
             guard names.isEmpty || names.contains(Self.marker) else {
-                throw RestoreError("'\(path)' is in the way, and no interrupted restore has made it")
+                throw RestoreError(.occupied, "'\(path)' is in the way, and no interrupted restore has made it")
             }
             // The lock is on the marker, so it goes last.
             let running = try FileLock(exclusive: marker) == nil
-            guard !running else { throw RestoreError("another restore into the same directory is running") }
+            guard !running else {
+                throw RestoreError(.occupied, "another restore into the same directory is running")
+            }
+            for name in names where name != Self.marker { try Files.removeTree(path + "/" + name) }
             try Files.removeTree(path)
         }
         do throws(SystemError) { try Files.makeDirectory(path) } catch {
             throw RestoreError("\(error)")
         }
         guard let lock = try FileLock(exclusive: marker) else {
-            throw RestoreError("another restore into the same directory is running")
+            throw RestoreError(.occupied, "another restore into the same directory is running")
         }
         return lock
     }
 
-    private static func requireEmpty(_ target: String) throws {
-        guard Files.exists(target) else { return }
-        guard Files.isDirectory(target), let names = try? Files.list(target), names.isEmpty else {
-            throw RestoreError("'\(target)' is not an empty directory: a restore overwrites nothing")
+    /// Why nothing can be put there; nil when it can.
+    static func targetProblem(_ target: String, isReplaced: Bool = false) -> String? {
+        guard Files.exists(target) else { return nil }
+        guard Files.isDirectory(target), let names = try? Files.list(target), names.isEmpty || isReplaced else {
+            return "'\(target)' is not an empty directory: a restore overwrites nothing"
         }
         let parent = String(target.prefix(upTo: target.lastIndex(of: "/") ?? target.endIndex)) + "/"
         var (inside, outside) = (stat(), stat())
         guard stat(target, &inside) == 0, stat(parent, &outside) == 0, inside.st_dev == outside.st_dev else {
-            throw RestoreError("'\(target)' is a mount point: choose a directory below it, which a rename can make")
+            return "'\(target)' is a mount point: choose a directory below it, which a rename can make"
         }
+        return nil
     }
 }

@@ -7,32 +7,30 @@ import Synchronization
 
 /// The parts of a base backup, back into files.
 struct RestoreUnpacking: Sendable {
+    let plan: RestorePlan
     let store: any ObjectStore
-    let layout: ArchiveLayout
-    let backup: BackupInfo
     let directory: String
-
-    private struct Part: Sendable {
-        let key: ObjectKey
-        let codec: any Codec
-    }
+    let ledger = UnpackedLedger()
 
     /// What the threads share.
     private final class Shared: Sendable {
-        private let waiting: Mutex<ArraySlice<Part>>
+        private let waiting: Mutex<ArraySlice<RestorePlan.Part>>
         private let unpacked = Atomic<UInt64>(0)
 
-        init(_ parts: [Part]) { waiting = Mutex(parts[...]) }
+        init(_ parts: [RestorePlan.Part]) { waiting = Mutex(parts[...]) }
 
         var bytes: UInt64 { unpacked.load(ordering: .relaxed) }
-        func next() -> Part? { waiting.withLock { $0.popFirst() } }
+        func next() -> RestorePlan.Part? { waiting.withLock { $0.popFirst() } }
         func add(_ count: Int) { unpacked.add(UInt64(count), ordering: .relaxed) }
     }
 
-    func run(parallel: Int, _ progress: (ArchiveProgress) -> Void) throws {
-        let parts = try self.parts()
-        let shared = Shared(parts)
-        let work = try ParallelWork(min(parallel, parts.count), name: "unpack") { _, cancellation in
+    /// Returns when all files are there and checked, all but `pg_control`: see `seal`.
+    /// - Returns: what the missing one says.
+    func run(_ progress: (ArchiveProgress) -> Void) throws -> ControlData {
+        // The largest first, so that no thread is left alone with it at the end.
+        let shared = Shared(plan.parts.sorted { ($1.bytes, $0.key.text) < ($0.bytes, $1.key.text) })
+        let count = min(plan.request.parallel, plan.parts.count)
+        let work = try ParallelWork(count, name: "unpack") { _, cancellation in
             while let part = shared.next() {
                 try unpack(part) { count in
                     shared.add(count)
@@ -41,36 +39,33 @@ struct RestoreUnpacking: Sendable {
             }
         }
         try work.finish {
-            let total = backup.size ?? 0
+            let total = plan.backup.size ?? 0
             // A tar is a little larger than its files.
             let done = total > 0 ? min(shared.bytes, total) : shared.bytes
             progress(ArchiveProgress(phase: "unpacking", bytesDone: done, bytesTotal: total))
         }
-        try check()
+        progress(ArchiveProgress(phase: "checking"))
+        return try check()
     }
 
-    private func parts() throws -> [Part] {
-        var parts: [Part] = []
-        var hasFirst = false
-        for object in try store.listAll("\(layout.backup(backup.id))/").objects {
-            let name = object.key.name
-            guard let (number, suffix) = ArchiveLayout.dataPart(name) else { continue }
-            let codecs: [any Codec] = [GzipCodec(), IdentityCodec()]
-            guard let codec = codecs.first(where: { $0.suffix == suffix }) else {
-                throw RestoreError("'\(object.key)' is compressed as '\(suffix)', which cannot be read here")
-            }
-            hasFirst = hasFirst || number == 0
-            parts.append(Part(key: object.key, codec: codec))
-        }
-        guard hasFirst else { throw RestoreError("backup \(backup.id) has lost its first part") }
-        return parts
-    }
-
-    private func unpack(_ part: Part, check: (Int) throws -> Void) throws {
+    private func unpack(_ part: RestorePlan.Part, check: (Int) throws -> Void) throws {
+        guard
+            let codec = PartName(part.key.name, tablespaces: part.tablespace.map { [$0] } ?? [])
+                .flatMap({ ArchivePartCodec.codec($0.suffix) })
+        else { throw RestoreError("'\(part.key)' cannot be read") }
         guard let reader = try store.read(part.key) else { throw RestoreError("'\(part.key)' has vanished") }
-        let files = UnpackedFiles(directory: directory)
+        let files: UnpackedFiles
+        if let oid = part.tablespace {
+            guard let space = plan.tablespaces.first(where: { $0.oid == oid }) else {
+                throw RestoreError("the backup has no tablespace \(oid)")
+            }
+            files = UnpackedFiles(
+                directory: TablespaceStaging.path(space), prefix: "pg_tblspc/\(oid)/", ledger: ledger)
+        } else {
+            files = UnpackedFiles(directory: directory, ledger: ledger)
+        }
         var tar = TarReader(consumer: files)
-        let decoder = try part.codec.makeDecoder()
+        let decoder = try codec.makeDecoder()
         do {
             while true {
                 let piece = try reader.read(upTo: WALSource.pieceSize)
@@ -89,16 +84,44 @@ struct RestoreUnpacking: Sendable {
         }
     }
 
-    /// Whether this is what `backup.info` speaks of.
-    private func check() throws {
-        guard Files.exists(directory + "/backup_label"), Files.exists(directory + "/PG_VERSION") else {
-            throw RestoreError("backup \(backup.id) is not complete: backup_label or PG_VERSION is missing")
+    /// Whether this is what `backup.info` and the manifest speak of.
+    private func check() throws -> ControlData {
+        let backup = plan.backup
+        guard Files.exists(directory + "/backup_label"), Files.exists(directory + "/PG_VERSION"),
+            let content = ledger.controlFile
+        else {
+            throw RestoreError(
+                "backup \(backup.id) is not complete: backup_label, PG_VERSION or pg_control is missing")
         }
-        let control = try ControlData.read(dataDirectory: directory)
+        let control = try ControlData.parse(content)
         guard control.systemIdentifier == backup.systemIdentifier || backup.systemIdentifier == nil else {
             throw RestoreError(
                 "backup \(backup.id) holds the system \(control.systemIdentifier), and its description says "
                     + "\(backup.systemIdentifier.map(\.description) ?? "none")")
         }
+        if let wanted = plan.request.system, wanted != control.systemIdentifier {
+            throw RestoreError(
+                "backup \(backup.id) holds the system \(control.systemIdentifier), and \(wanted) was expected")
+        }
+        let path = directory + "/" + BackupManifest.fileName
+        guard Files.exists(path) else { return control }
+        let manifest: BackupManifest
+        do { manifest = try BackupManifest(Files.read(path, limit: 1 << 30)) } catch {
+            throw RestoreError("the backup's manifest cannot be read: \(error)")
+        }
+        let mismatches = manifest.mismatches(ledger.sums)
+        guard mismatches.isEmpty else {
+            throw RestoreError("backup \(backup.id) is damaged: " + mismatches.joined(separator: ", "))
+        }
+        return control
+    }
+
+    /// Makes all durable, with one wait for each file system, and then writes `pg_control`: a directory of a restore that
+    /// was killed before cannot be started, and one that can has the configuration that it was given meanwhile.
+    func seal() throws {
+        for place in plan.tablespaces.map(TablespaceStaging.path) + [directory] { try Files.syncFileSystem(of: place) }
+        guard let content = ledger.controlFile else { return }
+        try Files.makeDirectory(directory + "/global")
+        try Files.writeDurably(content, to: directory + "/global/pg_control")
     }
 }

@@ -4,7 +4,7 @@ import ClusterModel
 /// 8 bytes (all that PostgreSQL packages exist for), and are the same from 15 to 18 up to the checksum version;
 /// 18 has one field more between that and the CRC.
 extension ControlData {
-    static func parse(_ bytes: [UInt8]) throws(ControlDataError) -> ControlData {
+    package static func parse(_ bytes: [UInt8]) throws(ControlDataError) -> ControlData {
         guard bytes.count >= 296 else { throw .truncated(bytes.count) }
         let version: UInt32 = load(bytes, 8)
         let crcOffset: Int

@@ -1,3 +1,4 @@
+import Archive
 import ArgumentParser
 import Glibc
 
@@ -11,6 +12,7 @@ struct Pgmahout: ParsableCommand {
         subcommands: [
             Run.self, Status.self, Cluster.self, MemberCommand.self, Switchover.self, Pause.self, Resume.self,
             Backup.self, Restore.self, ArchiveCommand.self, Config.self, Version.self, Archiver.self, LogPump.self,
+            WALFetchCommand.self,
         ])
 
     /// Synchronous on purpose: an asynchronous main hands the main thread to a library that swallows signals.
@@ -22,6 +24,11 @@ struct Pgmahout: ParsableCommand {
             Console.error("pgmahout: \(failure.message)")
             Glibc.exit(failure.reason.rawValue)
         } catch {
+            // The usual code for a wrong command line would tell a recovering server that the archive ends here.
+            if CommandLine.arguments.dropFirst().first == WALFetchCommand.configuration.commandName {
+                Console.error("pgmahout: \(fullMessage(for: error))")
+                Glibc.exit(WALFetchOnce.ExitCode.unavailable)
+            }
             exit(withError: error)
         }
     }

@@ -87,10 +87,10 @@ struct ArchiveCommandTests {
         #expect(try !standby.isArchived("\(last)"))
 
         let root = try TemporaryDirectory()
-        let (status, text) = try await RestoreDrill.restore(standby, to: root.file("target"))
+        let (status, text) = try await RestoreCommand.restore(standby, to: root.file("target"))
         #expect(status == .exited(0), "\(text)")
         let question = "SELECT string_agg(n::text, ',' ORDER BY n) FROM t"
-        #expect(try await RestoreDrill.ask(root.file("target"), [question], in: root) == ["1,2,3,4,5"])
+        #expect(try await RestoreCommand.ask(root.file("target"), [question], in: root) == ["1,2,3,4,5"])
         try await standby.stop()
         try await primary.stop()
     }

@@ -39,13 +39,13 @@ struct BackupRestoreTests {
         ]
         for (arguments, expected) in [([], after), (["--to-time", time], before)] {
             let target = root.file(arguments.isEmpty ? "latest" : "time")
-            let (status, text) = try await RestoreDrill.restore(primary, to: target, arguments)
+            let (status, text) = try await RestoreCommand.restore(primary, to: target, arguments)
             #expect(status == .exited(0), "\(text)")
             #expect(try ControlData.read(dataDirectory: target).state == .shutDown)
             for file in ["pgmahout.json", "standby.signal", "recovery.signal", "backup_label", "postmaster.pid"] {
                 #expect(!Files.exists("\(target)/\(file)"))
             }
-            #expect(try await RestoreDrill.ask(target, questions, in: root) == [expected, "0", "off", "", "", "2"])
+            #expect(try await RestoreCommand.ask(target, questions, in: root) == [expected, "0", "off", "", "", "2"])
         }
         #expect(try Set(Files.list(root.path)).isSuperset(of: ["latest", "time"]))
         #expect(try Files.list(root.path).allSatisfy { !$0.contains("pgmahout-restore") })
@@ -61,7 +61,7 @@ struct BackupRestoreTests {
         let root = try TemporaryDirectory()
         let target = root.file("target")
         func refused(_ arguments: [String], _ word: String) async throws {
-            let (status, text) = try await RestoreDrill.restore(primary, to: target, arguments)
+            let (status, text) = try await RestoreCommand.restore(primary, to: target, arguments)
             #expect(!status.isSuccess)
             #expect(text.contains(word), "\(text)")
             #expect(try Files.list(root.path).isEmpty)
@@ -78,10 +78,10 @@ struct BackupRestoreTests {
         // The segment that the backup needs to become consistent.
         let segment = try #require(backup.endWAL)
         try primary.store.delete(primary.layout.wal(.segment(segment), suffix: ".gz"))
-        try await refused([], "recovery failed")
+        try await refused([], "is missing, without which backup \(backup.id) is not consistent")
         _ = try root.directory("target")
         try Files.writeDurably([1], to: target + "/file")
-        let (status, text) = try await RestoreDrill.restore(primary, to: target)
+        let (status, text) = try await RestoreCommand.restore(primary, to: target)
         #expect(!status.isSuccess)
         #expect(text.contains("not an empty directory"), "\(text)")
         #expect(try Files.read(target + "/file") == [1])
@@ -99,7 +99,7 @@ struct BackupRestoreTests {
         try Files.writeDurably([], to: staging + "/pgmahout-restore")
         try giveToPostgres(staging + "/pgmahout-restore")
         try Files.writeDurably([1], to: staging + "/half")
-        let (status, text) = try await RestoreDrill.restore(primary, to: target)
+        let (status, text) = try await RestoreCommand.restore(primary, to: target)
         #expect(status == .exited(0), "\(text)")
         #expect(!Files.exists(target + "/half"))
         #expect(!Files.exists(staging))

@@ -47,6 +47,18 @@ int cpf_spawn(
 /// The process' environment: NULL-terminated `NAME=value`.
 char *const *cpf_environment(void);
 
+/// syncfs(2): all that was written to the file system of `descriptor` is durable; errors of writing included (Linux 5.8).
+int cpf_syncfs(int descriptor);
+
+/// Lets the kernel begin to write what was written to a file, without waiting for it.
+void cpf_start_writeback(int descriptor);
+
+/// CRC-32C of bytes that follow those with the checksum `crc`; 0 to begin with.
+unsigned int cpf_crc32c(unsigned int crc, const void *bytes, unsigned long count);
+
+/// The same without the processor's help: for tests.
+unsigned int cpf_crc32c_by_tables(unsigned int crc, const void *bytes, unsigned long count);
+
 /// Catches `signal`: counts it and makes the descriptor of `cpf_signal_descriptor` readable.
 int cpf_catch_signal(int signal);
 

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Restores by the built program, and looks at what came out.
-enum RestoreDrill {
+enum RestoreCommand {
     /// Runs `pgmahout restore` as the postgres user.
     static func restore(_ source: ArchivedServer, to target: String, _ arguments: [String] = []) async throws
         -> (status: Platform.ExitStatus, text: String)
