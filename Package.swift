@@ -60,6 +60,7 @@ let package = Package(
         .target(name: "CCurlShim", dependencies: ["CCurl"], cSettings: strictC),
         // Optional: works with and without the header of ISA-L, with and without its library.
         .target(name: "CISAL", cSettings: strictC),
+        .target(name: "CPages", cSettings: strictC),
         .target(name: "CProcessTree", cSettings: strictC),
         .target(name: "CPlatform", cSettings: strictC),
 
@@ -70,7 +71,7 @@ let package = Package(
         room("HTTPTransport", ["ClusterModel", "Platform", "CCurl", "CCurlShim"]),
         room("Kubernetes", ["ClusterModel", "Platform", "HTTPTransport"]),
         room("LeaseStores", ["ClusterModel", "Platform", "HTTPTransport", "Kubernetes"]),
-        room("Postgres", ["ClusterModel", "Platform", "CLibPQ"]),
+        room("Postgres", ["ClusterModel", "Platform", "CLibPQ", "CPages"]),
         room("Compression", ["CZlib", "CISAL"]),
         room("ObjectStorage", ["ClusterModel", "Platform", "HTTPTransport", "CCrypto"]),
         room("Archive", ["ClusterModel", "Platform", "Postgres", "Compression", "ObjectStorage"]),

@@ -11,7 +11,7 @@ import ObjectStorage
 /// An archive without it is no worse: whoever finds none, or one that does not fit its part, reads the part as a stream.
 package struct BackupPartIndex: Hashable, Sendable {
     /// Independently deflated, in the order of the tar, without a gap: the first one starts behind the gzip header, at
-    /// `GzipChunkEncoder.headerSize`; behind the last one the trailer follows.
+    /// `GzipMember.header.count`; behind the last one the trailer follows.
     package var chunks: [GzipChunk]
     /// Every regular file, in the order of the tar.
     package var files: [File]

@@ -17,8 +17,37 @@ package struct GzipChunk: Hashable, Sendable {
     }
 }
 
-/// Writes one gzip member of fully flushed chunks, each of them from memory to memory in one go: nothing is copied
-/// into a window, and where each chunk starts is known. Belongs to one thread.
+/// The frame around fully flushed chunks that makes one gzip member of them.
+package struct GzipMember {
+    private var sum: UInt32 = 0
+    private var total: UInt64 = 0
+
+    package init() {}
+
+    /// What comes before the first chunk: no name, no time, no extra field (Python's stream reader breaks on that), an
+    /// unknown system.
+    package static let header: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF]
+    /// Bytes behind the last chunk.
+    package static let trailerSize = 10
+
+    /// Tells of the next chunk.
+    package mutating func add(_ chunk: GzipChunk) {
+        sum = GzipSum.combine(sum, chunk.sum, count: chunk.uncompressed)
+        total += UInt64(chunk.uncompressed)
+    }
+
+    /// An empty last block, then the sum and the length, both little endian.
+    package var trailer: [UInt8] {
+        var bytes: [UInt8] = [3, 0]
+        for value in [sum, UInt32(truncatingIfNeeded: total)] {
+            for shift: UInt32 in [0, 8, 16, 24] { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
+        }
+        return bytes
+    }
+}
+
+/// Compresses chunks of a gzip member, each of them from memory to memory in one go: nothing is copied into a window,
+/// where each chunk starts is known, and several threads may work at one member. Belongs to one thread.
 package final class GzipChunkEncoder {
     private enum Engine {
         case isal(OpaquePointer)
@@ -29,14 +58,7 @@ package final class GzipChunkEncoder {
     private let engine: Engine
     private let output: UnsafeMutableRawBufferPointer
     private let largestChunk: Int
-    private var sum: UInt32 = 0
-    private var total: UInt64 = 0
-    private var begun = false
 
-    /// Bytes before the first chunk: no name, no time, no extra field (Python's stream reader breaks on that), an
-    /// unknown system.
-    package static let headerSize = 10
-    private static let header: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF]
     private static let rawWindowBits: Int32 = -15
     private static let memoryLevel: Int32 = 8
 
@@ -70,39 +92,23 @@ package final class GzipChunkEncoder {
         output.deallocate()
     }
 
-    /// Writes a chunk; `input` is not empty and at most `largestChunk` bytes.
-    package func write(_ input: RawSpan, to sink: (RawSpan) throws -> Void) throws -> GzipChunk {
+    /// Compresses a chunk.
+    /// - Parameters:
+    ///   - input: not empty, and at most `largestChunk` bytes.
+    ///   - body: gets what came of it, which lasts as long as this call.
+    package func write<Result>(_ input: RawSpan, _ body: (GzipChunk, RawSpan) throws -> Result) throws -> Result {
         guard !input.isEmpty, input.byteCount <= largestChunk else {
             throw CompressionError.misuse("a chunk of \(input.byteCount) bytes")
         }
-        try begin(to: sink)
-        let (count, own) = try input.withUnsafeBytes { (bytes) throws(CompressionError) in
+        let (count, sum) = try input.withUnsafeBytes { (bytes) throws(CompressionError) in
             (try deflate(bytes), GzipSum.of(bytes, by: engineKind))
         }
-        sum = GzipSum.combine(sum, own, count: input.byteCount)
-        total += UInt64(input.byteCount)
-        try sink(UnsafeRawBufferPointer(output).bytes.extracting(first: count))
-        return GzipChunk(uncompressed: input.byteCount, compressed: count, sum: own)
-    }
-
-    /// Ends the member; the encoder is of no use after that.
-    package func finish(to sink: (RawSpan) throws -> Void) throws {
-        try begin(to: sink)
-        // An empty last block, then the sum and the length, both little endian.
-        var trailer: [UInt8] = [3, 0]
-        for value in [sum, UInt32(truncatingIfNeeded: total)] {
-            for shift: UInt32 in [0, 8, 16, 24] { trailer.append(UInt8(truncatingIfNeeded: value >> shift)) }
-        }
-        try sink(trailer.span.bytes)
+        return try body(
+            GzipChunk(uncompressed: input.byteCount, compressed: count, sum: sum),
+            UnsafeRawBufferPointer(output).bytes.extracting(first: count))
     }
 
     private var engineKind: GzipEngine { if case .isal = engine { .isal } else { .zlib } }
-
-    private func begin(to sink: (RawSpan) throws -> Void) throws {
-        if begun { return }
-        begun = true
-        try sink(Self.header.span.bytes)
-    }
 
     /// - Returns: bytes in `output`.
     private func deflate(_ bytes: UnsafeRawBufferPointer) throws(CompressionError) -> Int {

@@ -24,20 +24,21 @@ struct GzipChunkTests {
 
     private func encode(_ input: [UInt8], _ codec: GzipCodec, sizes: [Int]) throws -> ([UInt8], [GzipChunk]) {
         let encoder = try GzipChunkEncoder(codec, largestChunk: sizes.max() ?? 1)
-        var output: [UInt8] = []
+        var member = GzipMember()
+        var output = GzipMember.header
         var chunks: [GzipChunk] = []
         var position = 0
         var turn = 0
         while position < input.count {
             let end = min(position + sizes[turn % sizes.count], input.count)
-            chunks.append(
-                try encoder.write(input.span.extracting(position..<end).bytes) { piece in
-                    piece.withUnsafeBytes { output.append(contentsOf: $0) }
-                })
+            try encoder.write(input.span.extracting(position..<end).bytes) { chunk, bytes in
+                chunks.append(chunk)
+                member.add(chunk)
+                bytes.withUnsafeBytes { output.append(contentsOf: $0) }
+            }
             (position, turn) = (end, turn + 1)
         }
-        try encoder.finish { piece in piece.withUnsafeBytes { output.append(contentsOf: $0) } }
-        return (output, chunks)
+        return (output + member.trailer, chunks)
     }
 
     @Test("chunks make one member that Python's stream reader and the system's gzip read", arguments: codecs)
@@ -47,8 +48,8 @@ struct GzipChunkTests {
             let input = sample(count)
             let (output, chunks) = try encode(input, codec, sizes: [1 << 20, 1, 333_333])
             #expect(chunks.reduce(0) { $0 + $1.uncompressed } == count)
-            // Without the header; the trailer has ten bytes.
-            #expect(chunks.reduce(0) { $0 + $1.compressed } == output.count - GzipChunkEncoder.headerSize - 10)
+            let frame = GzipMember.header.count + GzipMember.trailerSize
+            #expect(chunks.reduce(0) { $0 + $1.compressed } == output.count - frame)
             try Files.writeDurably(input, to: directory.file(name))
             try Files.writeDurably(output, to: directory.file(name + ".gz"))
             let script = """
@@ -71,7 +72,7 @@ struct GzipChunkTests {
         let input = sample(700_000)
         let (output, chunks) = try encode(input, codec, sizes: [65_536, 100_000])
         let decoder = try GzipChunkDecoder(GzipCodec(engine: reader))
-        var compressedEnd = output.count - 10
+        var compressedEnd = output.count - GzipMember.trailerSize
         var end = input.count
         for chunk in chunks.reversed() {
             let bytes = output.span.extracting(compressedEnd - chunk.compressed..<compressedEnd).bytes
@@ -90,7 +91,7 @@ struct GzipChunkTests {
         let (output, chunks) = try encode(input, codec, sizes: [120_000])
         let decoder = try GzipChunkDecoder(codec)
         let chunk = try #require(chunks.first)
-        let start = GzipChunkEncoder.headerSize
+        let start = GzipMember.header.count
         func read(_ bytes: [UInt8], _ count: Int, _ sum: UInt32) throws {
             var result = [UInt8](repeating: 0, count: count)
             try result.withUnsafeMutableBytes { try decoder.read(bytes.span.bytes, into: $0, sum: sum) }
@@ -112,9 +113,9 @@ struct GzipChunkTests {
     @Test("no chunk is larger than announced, and none is empty")
     func sizes() throws {
         let encoder = try GzipChunkEncoder(GzipCodec(), largestChunk: 10)
-        #expect(throws: CompressionError.self) { try encoder.write(RawSpan()) { _ in } }
+        #expect(throws: CompressionError.self) { try encoder.write(RawSpan()) { _, _ in } }
         #expect(throws: CompressionError.self) {
-            try encoder.write([UInt8](repeating: 0, count: 11).span.bytes) { _ in }
+            try encoder.write([UInt8](repeating: 0, count: 11).span.bytes) { _, _ in }
         }
     }
 }
