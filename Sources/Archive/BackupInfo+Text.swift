@@ -9,6 +9,9 @@ package struct BackupInfoError: Error, Hashable, Sendable, CustomStringConvertib
 }
 
 extension BackupInfo {
+    /// The size, in a comment: Barman 3.4 cannot show a backup whose `size` is set, and its cloud tools never set it.
+    private static let sizeComment = "# bytes of files: "
+
     /// The file: one `key=value` a line, sorted.
     package var text: String {
         var lines = others
@@ -32,7 +35,7 @@ extension BackupInfo {
         put("pgdata", dataDirectory)
         // Barman's cloud tools and those who read their output take this name literally.
         put("server_name", "cloud")
-        put("size", size)
+        put("size", String?.none)
         put("status", status.rawValue)
         put("systemid", systemIdentifier)
         put("tablespaces", tablespaces.isEmpty ? nil : PythonLiteral.list(tablespaces.map(\.literal)).text)
@@ -43,7 +46,8 @@ extension BackupInfo {
         {
             lines[key] = "None"
         }
-        return lines.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }.joined()
+        let comment = size.map { "\(Self.sizeComment)\($0)\n" } ?? ""
+        return comment + lines.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }.joined()
     }
 
     /// Reads Barman's files of any version; keys that are not known are kept as they are.
@@ -76,7 +80,8 @@ extension BackupInfo {
         hbaFile = try taken.take("hba_file") { $0 }
         identFile = try taken.take("ident_file") { $0 }
         tablespaces = try taken.take("tablespaces", Self.tablespaces) ?? []
-        size = try taken.take("size") { UInt64($0) }
+        let comment = text.split(separator: "\n").first { $0.hasPrefix(Self.sizeComment) }
+        size = try taken.take("size") { UInt64($0) } ?? comment.flatMap { UInt64($0.dropFirst(Self.sizeComment.count)) }
         error = try taken.take("error") { $0 }
         // Derived from the positions, and from nothing else.
         for key in ["begin_offset", "begin_wal", "end_offset", "end_wal", "server_name"] { taken.drop(key) }

@@ -107,6 +107,16 @@ struct BackupInfoTests {
         #expect { try BackupInfo(id: "20261121T000819", text: text) } throws: { ($0 as? BackupInfoError)?.key == key }
     }
 
+    @Test("the size stands where Barman does not see it: its version 3.4 cannot show a backup whose size is set")
+    func size() throws {
+        var info = try BackupInfo(id: "20261121T000819", text: Self.sample)
+        info.size = 987_654_321
+        #expect(info.text.contains("\nsize=None\n"))
+        #expect(info.text.hasPrefix("#"))
+        #expect(try BackupInfo(id: info.id, text: info.text).size == 987_654_321)
+        #expect(try BackupInfo(id: info.id, text: Self.sample.replacing("\nsize=None", with: "\nsize=5")).size == 5)
+    }
+
     @Test("a backup without an end is not complete, whatever its status")
     func unfinished() throws {
         let text = Self.sample.replacing("end_time=2026-11-21 00:08:23.311773+00:00", with: "end_time=None")

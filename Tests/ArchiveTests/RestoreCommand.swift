@@ -22,11 +22,14 @@ enum RestoreCommand {
     }
 
     /// Starts a restored directory with nothing but its own configuration, on another port, and asks it.
-    static func ask(_ directory: String, _ sql: [String], in root: TemporaryDirectory) async throws -> [String?] {
+    /// - Parameter settings: over those of its configuration.
+    static func ask(
+        _ directory: String, _ sql: [String], in root: TemporaryDirectory, settings: [String] = []
+    ) async throws -> [String?] {
         let port = try FreePort.take()
         let socket = try root.directory("socket-\(port)")
         var command = PostgresFixture.tools.postmaster(directory)
-        command.arguments += ["-p", "\(port)", "-k", socket]
+        command.arguments += ["-p", "\(port)", "-k", socket] + settings.flatMap { ["-c", $0] }
         command.output = .null
         command.error = .null
         let server = try TestChild(command.asPostgres)

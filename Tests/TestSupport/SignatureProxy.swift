@@ -8,6 +8,8 @@ import Platform
 package final class SignatureProxy: Sendable {
     package let port: Int
     package var url: String { "http://127.0.0.1:\(port)" }
+    /// moto itself: for other people's clients, whatever they sign and send.
+    package let motoURL: String
     private let controlURL: String
     private let client = HTTPClient(name: "s3-control")
     private let directory: TemporaryDirectory
@@ -48,6 +50,7 @@ package final class SignatureProxy: Sendable {
             return found != nil
         }
         port = Int(found?["port"]?.integer ?? 0)
+        motoURL = "http://127.0.0.1:\(found?["moto"]?.integer ?? 0)"
         controlURL = "http://127.0.0.1:\(found?["control"]?.integer ?? 0)"
     }
 

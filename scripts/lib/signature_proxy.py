@@ -141,7 +141,9 @@ def main() -> None:
     server, control = Server(service), control_server(service)
     for one in (server, control):
         threading.Thread(target=one.serve_forever, daemon=True).start()
-    print(json.dumps({"port": server.server_port, "control": control.server_port}), flush=True)
+    # moto itself too: for clients that are no test of ours, whatever they sign and send.
+    addresses = {"port": server.server_port, "control": control.server_port, "moto": port}
+    print(json.dumps(addresses), flush=True)
     sys.stdin.buffer.read()
     moto.kill()
     moto.wait()
