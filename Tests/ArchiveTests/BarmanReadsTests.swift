@@ -51,7 +51,7 @@ struct BarmanReadsTests {
         try await barman.must("restore", at: ours.place, [backup.id, target])
         try await fetchWAL(barman, ours.place, from: backup, to: last, into: target)
         try AsPostgres.own(target)
-        let answers = try await RestoreDrill.ask(
+        let answers = try await RestoreCommand.ask(
             target, [fingerprint, "SELECT count(*) FROM u"], in: root, settings: harmless)
         #expect(answers == [expected, "0"])
         try await ours.stop()

@@ -46,7 +46,7 @@ struct BarmanWritesTests {
             let target = root.file(arguments.isEmpty ? "latest" : "time")
             let (status, text) = try await theirs.restore(to: target, arguments)
             #expect(status.isSuccess, "\(text)")
-            #expect(try await RestoreDrill.ask(target, [fingerprint], in: root, settings: harmless) == [expected])
+            #expect(try await RestoreCommand.ask(target, [fingerprint], in: root, settings: harmless) == [expected])
         }
         try await theirs.stop()
     }
@@ -65,7 +65,7 @@ struct BarmanWritesTests {
         let (status, text) = try await theirs.restore(to: root.file("restored"))
         #expect(status.isSuccess, "\(text)")
         #expect(
-            try await RestoreDrill.ask(root.file("restored"), [fingerprint], in: root, settings: harmless)
+            try await RestoreCommand.ask(root.file("restored"), [fingerprint], in: root, settings: harmless)
                 == [expected])
         try await theirs.stop()
     }
@@ -119,7 +119,7 @@ struct BarmanWritesTests {
         let (status, text) = try await server.restore(to: root.file("ours"), ["--backup", theirs])
         #expect(status.isSuccess, "\(text)")
         #expect(
-            try await RestoreDrill.ask(root.file("ours"), [fingerprint], in: root, settings: harmless) == [expected])
+            try await RestoreCommand.ask(root.file("ours"), [fingerprint], in: root, settings: harmless) == [expected])
         let target = try root.directory("theirs")
         try await barman.must("restore", at: server.place, [ours.id, target])
         var segment = try #require(ours.beginWAL)
@@ -129,7 +129,7 @@ struct BarmanWritesTests {
             segment = segment.next
         }
         try AsPostgres.own(target)
-        #expect(try await RestoreDrill.ask(target, [fingerprint], in: root, settings: harmless) == [expected])
+        #expect(try await RestoreCommand.ask(target, [fingerprint], in: root, settings: harmless) == [expected])
         _ = try await archiver.stop()
         try await server.stop()
     }
