@@ -86,6 +86,9 @@ extension PgmahoutConfiguration {
     package struct Slots: Hashable, Sendable {
         /// Physical slots that every member has, whoever leads.
         package var permanent: [String] = []
+        /// Logical slots that outlive a failover.
+        package var logicalTexts: [String] = []
+        package var logical: [LogicalSlot] { logicalTexts.compactMap { LogicalSlot($0) } }
         init() {}
     }
 

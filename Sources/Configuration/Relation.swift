@@ -18,7 +18,7 @@ struct Relation: Sendable {
     }
 
     static let all: [Relation] =
-        lease + stores + members + addresses + directories + Schema.archivePlace.relations
+        lease + stores + members + slots + addresses + directories + Schema.archivePlace.relations
 
     private static let lease: [Relation] = [
         Relation(
@@ -49,6 +49,19 @@ struct Relation: Sendable {
                 "found \(Quantities.text(lease.renewEvery))",
                 "less than lease.giveUpAfter (\(Quantities.text(lease.giveUpAfter))), better a quarter of it"
             )
+        },
+    ]
+
+    private static let slots: [Relation] = [
+        Relation("slots.logical", ["slots.permanent"]) { configuration in
+            let names = configuration.slots.logical.map(\.name) + configuration.slots.permanent
+            guard let again = names.indices.first(where: { names[..<$0].contains(names[$0]) }) else { return nil }
+            return ("found the name '\(names[again])' again", "each name once, also beside slots.permanent")
+        },
+        Relation("slots.logical", ["postgres.parameters"]) { configuration in
+            guard !configuration.slots.logical.isEmpty, configuration.postgres.parameters["wal_level"] == "replica"
+            else { return nil }
+            return ("found logical slots and wal_level: replica", "wal_level: logical in postgres.parameters, or none")
         },
     ]
 

@@ -12,7 +12,14 @@ extension Schema {
             keys: [
                 SchemaKey(
                     "permanent", .slotNames, fallback: .emptyList, example: "[backup_tool]", isLive: true,
-                    into: \.slots.permanent, "Physical slots that are there whoever leads. The same for all members.")
+                    into: \.slots.permanent, "Physical slots that are there whoever leads. The same for all members."),
+                SchemaKey(
+                    "logical", .logicalSlots, fallback: .emptyList, example: "[orders@app/pgoutput]", isLive: true,
+                    into: \.slots.logicalTexts,
+                    """
+                    Logical slots that the primary makes and that outlive a failover, as name@database/plugin. The same
+                    for all members. PostgreSQL 17 or later; wal_level is logical then.
+                    """),
             ]),
         SchemaSection(
             path: "divergedWAL",

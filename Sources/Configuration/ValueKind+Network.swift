@@ -1,3 +1,5 @@
+import ClusterModel
+
 extension ValueKind where Value == String {
     /// `http://host:port` or `https://host`, with or without a path.
     static var serverURL: ValueKind {
@@ -65,13 +67,25 @@ extension ValueKind where Value == [String] {
 
     /// Names of physical slots.
     static var slotNames: ValueKind {
-        uniqueList("a list of names of slots, such as [backup_tool]") { text in
-            let characters = text.utf8
-            guard (1...63).contains(characters.count),
-                characters.allSatisfy({ TextRules.isLowerCaseOrDigit($0) || $0 == UInt8(ascii: "_") })
-            else { return "1 to 63 lower-case letters, digits and _" }
-            return text.hasPrefix("pgmahout_") ? "another name: those that begin with pgmahout_ are the members'" : nil
+        uniqueList("a list of names of slots, such as [backup_tool]") { slotNameProblem($0) }
+    }
+
+    /// Logical slots, `name@database/plugin`.
+    static var logicalSlots: ValueKind {
+        uniqueList("a list of logical slots, such as [orders@app/pgoutput]") { text in
+            guard let slot = LogicalSlot(text), TextRules.isOneLine(text), !slot.plugin.isEmpty,
+                (1...63).contains(slot.database.utf8.count)
+            else { return "name@database/plugin, such as orders@app/pgoutput" }
+            return slotNameProblem(slot.name)
         }
+    }
+
+    private static func slotNameProblem(_ text: String) -> String? {
+        let characters = text.utf8
+        guard (1...63).contains(characters.count),
+            characters.allSatisfy({ TextRules.isLowerCaseOrDigit($0) || $0 == UInt8(ascii: "_") })
+        else { return "1 to 63 lower-case letters, digits and _" }
+        return text.hasPrefix("pgmahout_") ? "another name: those that begin with pgmahout_ are the members'" : nil
     }
 }
 

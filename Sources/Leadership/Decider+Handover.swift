@@ -73,9 +73,12 @@ extension Decider {
         if handover.force, isSilent || now >= handover.deadline || !data.cleanShutdown {
             // Asked for in spite of loss, by a person who was told how much.
             let has = observation.peers[handover.target]?.status.flushed ?? .zero
-            memory.unpublished = Transition(
+            let transition = Transition(
                 id: handover.id, kind: .switchover, from: me.name, to: handover.target, term: record.term,
                 succeeded: true, reason: "forced: \(data.checkpoint.bytes(since: has)) bytes of WAL were given up")
+            // Said by who gives up: whoever takes over knows nothing of it.
+            if memory.unpublished?.id != transition.id { give(.report(transition)) }
+            memory.unpublished = transition
             return release(to: handover.target, confirmed: true)
         }
         guard data.cleanShutdown, now < handover.deadline, !isSilent else {

@@ -118,6 +118,8 @@ struct EtcdAttempts {
             .joined(separator: "; ")
         // A write may have been carried out by whatever answered so strangely.
         let isNonsense = !failures.isEmpty && failures.values.allSatisfy { $0.kind == .nonsense }
-        return isNonsense && !isWrite ? .invalid(text) : .unavailable(text)
+        if isNonsense, !isWrite { return .invalid(text) }
+        // What one endpoint says of a user, all would say.
+        return failures.values.contains { $0.isFinal } ? .denied(text) : .unavailable(text)
     }
 }

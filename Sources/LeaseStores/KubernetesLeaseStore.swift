@@ -50,7 +50,7 @@ package final class KubernetesLeaseStore: LeaseStore {
         do throws(KubernetesError) {
             return try send(.create, lease, until: deadline)
         } catch {
-            guard error.refusal?.isAlreadyExists == true else { throw .unavailable(error.description) }
+            guard error.refusal?.isAlreadyExists == true else { throw LeaseStoreError(error) }
             if let seen = try? get(until: deadline), KubernetesLeaseObject.write(of: seen.lease) == write {
                 return seen.version
             }
@@ -74,7 +74,7 @@ package final class KubernetesLeaseStore: LeaseStore {
                 return try send(.update, lease, until: deadline)
             } catch {
                 if error.refusal?.isObjectMissing == true { throw .notFound }
-                guard error.refusal?.code == 409 else { throw .unavailable(error.description) }
+                guard error.refusal?.code == 409 else { throw LeaseStoreError(error) }
                 if let version = try settle(write, at: version, deadline) { return version }
             }
         }
@@ -99,7 +99,7 @@ package final class KubernetesLeaseStore: LeaseStore {
             lease = try api.send(KubernetesCall(.get, .leases, name: name, timeout: deadline.since(BootClock.now())))
         } catch {
             if error.refusal?.isObjectMissing == true { return nil }
-            throw .unavailable(error.description)
+            throw LeaseStoreError(error)
         }
         let seen = memory.withLock { $0.note(read: lease, since: mark, at: BootClock.now()) }
         guard lease.text("metadata", "name") == name, let seen else {
@@ -187,5 +187,11 @@ private final class KubernetesLeaseWatch: LeaseWatch {
     func stop() {
         watch.stop()
         api.stop()
+    }
+}
+
+extension LeaseStoreError {
+    fileprivate init(_ error: KubernetesError) {
+        self = [401, 403].contains(error.refusal?.code) ? .denied(error.description) : .unavailable(error.description)
     }
 }

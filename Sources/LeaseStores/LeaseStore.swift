@@ -19,6 +19,9 @@ package enum LeaseStoreError: Error, Hashable, Sendable, CustomStringConvertible
     case notFound
     /// The store did not answer as it should. **A write may have happened or not**: only reading tells.
     case unavailable(String)
+    /// The store refuses this member: its token, its password, its certificate or its rights. Known by the text of the
+    /// store, so a write of before is no less in doubt than with `unavailable`.
+    case denied(String)
     /// What is stored must not be touched: unreadable, of a newer format, or of another cluster; the text says which.
     case invalid(String)
 
@@ -28,7 +31,16 @@ package enum LeaseStoreError: Error, Hashable, Sendable, CustomStringConvertible
         case .alreadyExists: "the record exists already"
         case .notFound: "there is no record"
         case .unavailable(let reason): "the lease store is not available: \(reason)"
+        case .denied(let reason): "the lease store refuses this member: \(reason)"
         case .invalid(let reason): "the stored record is not usable: \(reason)"
+        }
+    }
+
+    /// Of a write: whether only reading tells if it was carried out.
+    package var isDoubtful: Bool {
+        switch self {
+        case .unavailable, .denied: true
+        case .conflict, .alreadyExists, .notFound, .invalid: false
         }
     }
 }

@@ -46,7 +46,7 @@ extension ServerConfiguration {
             ("unix_socket_directories", Self.directoryList(runDirectory)),
             ("cluster_name", member.rawValue),
             ("hot_standby", "on"),
-            ("wal_level", parameters["wal_level"] == "logical" ? "logical" : "replica"),
+            ("wal_level", parameters["wal_level"] == "logical" || failoverSlots != nil ? "logical" : "replica"),
             ("wal_log_hints", "on"),
             ("full_page_writes", "on"),
             ("restart_after_crash", "on"),

@@ -105,7 +105,7 @@ struct ControlQueue {
         guard waiting.first?.sent?.record == record else { return }
         waiting[0].sent = nil
         waiting[0].awaitsRead = true
-        if case .unavailable = error { waiting[0].isDoubtful = true }
+        if error.isDoubtful { waiting[0].isDoubtful = true }
         if case .invalid(let reason) = error { finish(.unavailable(reason: reason)) }
     }
 

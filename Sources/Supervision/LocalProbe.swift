@@ -27,6 +27,7 @@ final class LocalProbe: Sendable {
         var positions: [MemberName: LSN]
         /// Further slots that every member has.
         var permanent: [String]
+        var logical: [LogicalSlot] = []
     }
 
     /// - starting: the data directory of a server that has not answered yet: it is not asked before it says in its pid
@@ -110,11 +111,14 @@ final class LocalProbe: Sendable {
         let plan = SlotPlan(
             report: report, member: wish.member, members: wish.members, positions: wish.positions,
             permanent: wish.permanent)
-        guard !plan.isEmpty else { return }
+        guard !plan.isEmpty || !wish.logical.isEmpty else { return }
         let deadline = BootClock.now() + .seconds(2)
         do throws(SQLError) {
             let problems = try Slots.reconcile(plan, on: open(info, deadline), deadline: deadline)
             if !problems.isEmpty { _ = mailbox.post(.slotProblems(problems.map(\.description))) }
+            let notes = try LogicalSlots.reconcile(
+                wish.logical, inRecovery: report.inRecovery, info, on: open(info, deadline), deadline: deadline)
+            _ = mailbox.post(.logicalSlots(notes))
         } catch {
             close()
             _ = mailbox.post(.slotProblems([error.description]))

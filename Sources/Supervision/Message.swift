@@ -21,6 +21,8 @@ enum Message: Sendable {
     case probed(Result<LocalReport, SQLError>, at: Instant, run: Int)
     /// A connection beside the long-lived one was tried.
     case knocked(Knock, at: Instant, run: Int)
+    /// What a person should know of declared logical slots.
+    case logicalSlots([String])
     case slotProblems([String])
     case peerAnswered(MemberName, MemberStatus, at: Instant)
     case peerReplied(MemberName, PeerRequest, Result<PeerAnswer, PeerFailure>)

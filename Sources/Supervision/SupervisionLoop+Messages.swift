@@ -28,6 +28,11 @@ extension SupervisionLoop {
         case .knocked(let knock, let at, let run): knocked(knock, at: at, run: run)
         case .slotProblems(let problems):
             log.debug("replication slots could not be brought up to date", metadata: ["problems": "\(problems)"])
+        case .logicalSlots(let notes):
+            if notes != logicalSlotNotes, !notes.isEmpty {
+                log.warning("logical slots", metadata: ["notes": "\(notes.joined(separator: "; "))"])
+            }
+            logicalSlotNotes = notes
         case .peerAnswered(let name, let status, let at): peerAnswered(name, status, at: at)
         case .peerReplied(let name, let request, let result): peerReplied(name, request, result, now)
         case .peerRequested(let request, let reply): answer(request, reply)

@@ -13,6 +13,12 @@ extension SupervisionLoop {
         var server = loaded.server
         server.synchronous = opening.synchronous
         server.admitsClients = opening.admitsClients
+        if !loaded.configuration.slots.logical.isEmpty {
+            // Whoever can be promoted without loss has a change before a subscriber hears of it. One that commits no longer
+            // wait for holds up no subscriber either.
+            server.failoverSlots = ServerConfiguration.FailoverSlots(
+                major: major, standbySlots: opening.synchronous.members.map { SlotName.of($0) })
+        }
         return server
     }
 

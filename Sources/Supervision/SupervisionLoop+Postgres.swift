@@ -51,7 +51,7 @@ extension SupervisionLoop {
             for (name, peer) in observation.peers { positions[name] = peer.status.flushed }
             wish = LocalProbe.SlotWish(
                 member: observation.me.name, members: Array(record.members.keys), positions: positions,
-                permanent: loaded.configuration.slots.permanent)
+                permanent: loaded.configuration.slots.permanent, logical: loaded.configuration.slots.logical)
         }
         probing = probe.look(
             loaded.server.local(), run: postgres.run, patience: postgres.answered ? .seconds(2) : .milliseconds(500),

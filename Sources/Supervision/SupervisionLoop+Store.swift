@@ -96,7 +96,7 @@ extension SupervisionLoop {
             control.written(write.record)
         case .failure(let error):
             observation.store.lastFailedWrite = now
-            if case .unavailable = error, renews { uncertain = (write, sentAt) }
+            if error.isDoubtful, renews { uncertain = (write, sentAt) }
             control.failed(write.record, error)
             count(error)
         }
@@ -121,6 +121,12 @@ extension SupervisionLoop {
         case .unavailable:
             metrics.leaseErrors.increment(.unavailable)
             log.warning("the lease store", metadata: ["error": "\(error)"])
+        case .denied:
+            metrics.leaseErrors.increment(.denied)
+            if storeProblem != error.description {
+                log.error("the lease store", metadata: ["error": "\(error)"])
+            }
+            storeProblem = error.description
         case .invalid:
             metrics.leaseErrors.increment(.invalid)
             // The next answer that can be used ends it: nobody needs to restart anything.

@@ -88,6 +88,8 @@ final class SupervisionLoop {
     var formerPrimaries: Set<MemberName> = []
     var history = TransitionHistory()
 
+    /// What was last said of logical slots.
+    var logicalSlotNotes: [String] = []
     var ailments = Ailments()
     var nextKnockAt = BootClock.now()
     var knocking = false

@@ -73,6 +73,13 @@ package enum Supervisor {
         let tools = Tools(
             binaries: PostgresBinaries(directory: configuration.postgres.binDirectory), environment: environment)
         let major = try majorVersion(tools)
+        if !configuration.slots.logical.isEmpty, major < LogicalSlots.firstMajor {
+            throw Refusal(
+                code: ExitCode.configuration,
+                reason:
+                    "slots.logical needs PostgreSQL \(LogicalSlots.firstMajor) or later, and postgres.binDirectory has "
+                    + "\(major): logical slots of that version do not outlive a failover. Take slots.logical away")
+        }
         let directory = DataDirectory(path: configuration.dataDirectory, cluster: configuration.cluster, major: major)
         try prepare(directory, log)
 

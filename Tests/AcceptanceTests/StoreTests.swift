@@ -39,11 +39,7 @@ extension Acceptance {
         func kubernetes() async throws {
             let server = try KubernetesServer(namespace: "databases")
             for name in ["pg-1", "pg-2", "pg-3"] { try server.make(.pods, name, ["metadata": ["name": .string(name)]]) }
-            let account = server.serviceAccount
-            let store =
-                "kubernetes\n  kubernetes:\n    url: \(server.url)\n    namespace: databases\n"
-                + "    tokenFile: \(account)/token\n    caFile: \(account)/ca.crt"
-            try await Self.withCluster(store) { cluster, primary in
+            try await Self.withCluster(Self.kubernetes(server)) { cluster, primary in
                 try await Self.labelled(server, cluster, primary)
                 let target = try #require(cluster.others(than: primary).first)
                 let answer = try primary.request(
@@ -71,8 +67,13 @@ extension Acceptance {
             }
         }
 
+        static func kubernetes(_ server: KubernetesServer) -> String {
+            "kubernetes\n  kubernetes:\n    url: \(server.url)\n    namespace: databases\n"
+                + "    tokenFile: \(server.serviceAccount)/token\n    caFile: \(server.serviceAccount)/ca.crt"
+        }
+
         /// - Parameter store: what stands behind `lease.store:`, with the sections that it needs.
-        private static func withCluster(
+        static func withCluster(
             _ store: String, _ body: (ClusterFixture, ClusterMember) async throws -> Void
         ) async throws {
             let settings = ClusterSettings()

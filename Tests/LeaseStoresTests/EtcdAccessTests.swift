@@ -51,7 +51,7 @@ import Testing
     func permission() throws {
         let world = try World()
         let store = world.store(key: "/elsewhere/record")
-        #expect { try store.read() } throws: { isUnavailable($0, "permission denied", "grant") }
+        #expect { try store.read() } throws: { isDenied($0, "permission denied", "grant") }
     }
 
     @Test("a user is no obstacle where etcd asks for none")
@@ -143,5 +143,10 @@ private func record(_ term: UInt64) -> ClusterRecord { LeaseStoreConformance.rec
 
 private func isUnavailable(_ error: any Error, _ words: String...) -> Bool {
     guard case LeaseStoreError.unavailable(let reason) = error else { return false }
+    return words.allSatisfy(reason.contains)
+}
+
+private func isDenied(_ error: any Error, _ words: String...) -> Bool {
+    guard case LeaseStoreError.denied(let reason) = error else { return false }
     return words.allSatisfy(reason.contains)
 }

@@ -182,5 +182,5 @@ private func record(_ term: Int) -> ClusterRecord {
 }
 
 private func isUnavailable(_ error: any Error) -> Bool {
-    if case LeaseStoreError.unavailable = error { true } else { false }
+    (error as? LeaseStoreError)?.isDoubtful ?? false
 }

@@ -62,6 +62,14 @@ import Testing
         try subject.server.fault("status", status: Int64(status))
         expectUnavailable(saying: "\(status)") { try store.read() }
         expectUnavailable(saying: "\(status)") { try store.replace(record(2), at: version) }
+        let isDenied: Bool
+        do throws(LeaseStoreError) {
+            _ = try store.read()
+            isDenied = false
+        } catch {
+            isDenied = if case .denied = error { true } else { false }
+        }
+        #expect(isDenied == [401, 403].contains(status))
         try subject.server.heal()
         _ = try store.replace(record(2), at: version)
     }
@@ -170,7 +178,7 @@ private func expectUnavailable<Result>(
     saying text: String = "", _ body: () throws -> Result, at location: SourceLocation = #_sourceLocation
 ) {
     #expect(sourceLocation: location) { _ = try body() } throws: { error in
-        guard case LeaseStoreError.unavailable(let reason) = error else { return false }
-        return text.isEmpty || reason.contains(text)
+        guard let error = error as? LeaseStoreError, error.isDoubtful else { return false }
+        return text.isEmpty || error.description.contains(text)
     }
 }

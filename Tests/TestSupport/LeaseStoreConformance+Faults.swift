@@ -214,5 +214,5 @@ extension LeaseStoreConformance {
 }
 
 extension LeaseStoreError {
-    fileprivate var isUnavailable: Bool { if case .unavailable = self { true } else { false } }
+    fileprivate var isUnavailable: Bool { isDoubtful }
 }
