@@ -27,7 +27,7 @@ final class ArchiveIdentity: Sendable {
                 try settings.systemIdentifier
                 ?? ControlData.read(dataDirectory: settings.dataDirectory).systemIdentifier
             if claimed.withLock({ $0 }) == system { return system }
-            try ArchiveOwner.claim(store, settings.layout, for: system, if: permission)
+            try ArchiveOwner.claim(store, settings.layout, for: system, cluster: settings.cluster, if: permission)
             claimed.withLock { $0 = system }
             return system
         } catch { throw ArchiveError(error) }

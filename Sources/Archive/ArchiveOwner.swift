@@ -7,23 +7,30 @@ import ObjectStorage
 /// It takes the place of a check for an empty archive: after a failover the archive is not empty and still ours.
 struct ArchiveOwner: Codable, Hashable {
     let systemIdentifier: SystemIdentifier
+    /// Of pgmahout's configuration: a cluster that was restored from this archive has the same system identifier, and is
+    /// another one. nil: the archive was taken possession of before clusters were told apart.
+    var cluster: String?
 
     /// Throws unless the archive belongs to `system`; takes possession of one that belongs to nobody yet.
-    /// - Parameter permission: asked before possession is taken.
+    /// - Parameters:
+    ///   - cluster: nil: not known, and not compared.
+    ///   - permission: asked before possession is taken.
     static func claim(
-        _ store: any ObjectStore, _ layout: ArchiveLayout, for system: SystemIdentifier,
+        _ store: any ObjectStore, _ layout: ArchiveLayout, for system: SystemIdentifier, cluster: String? = nil,
         if permission: () throws -> Void
     ) throws {
-        if let owner = try read(store, layout) { return try owner.require(system, layout) }
+        if let owner = try read(store, layout) { return try owner.require(system, cluster, layout) }
         // An archive that Barman or CloudNativePG filled has no such object, but its backups tell.
         for backup in try BackupCatalogue.read(store, layout).backups.suffix(1) {
-            if let found = backup.systemIdentifier { try ArchiveOwner(systemIdentifier: found).require(system, layout) }
+            if let found = backup.systemIdentifier {
+                try ArchiveOwner(systemIdentifier: found).require(system, cluster, layout)
+            }
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
-        let content = try encoder.encode(ArchiveOwner(systemIdentifier: system))
+        let content = try encoder.encode(ArchiveOwner(systemIdentifier: system, cluster: cluster))
         if try store.putIfAbsent(layout.owner, Array(content), if: permission) == .different {
-            try read(store, layout)?.require(system, layout)
+            try read(store, layout)?.require(system, cluster, layout)
         }
     }
 
@@ -36,12 +43,17 @@ struct ArchiveOwner: Codable, Hashable {
         }
     }
 
-    private func require(_ system: SystemIdentifier, _ layout: ArchiveLayout) throws(ArchiveError) {
+    private func require(_ system: SystemIdentifier, _ mine: String?, _ layout: ArchiveLayout) throws(ArchiveError) {
         guard systemIdentifier == system else {
             throw ArchiveError(
                 .refused,
                 "archive '\(layout.server)' belongs to the system \(systemIdentifier), and this is \(system): "
                     + "give this cluster another server name")
         }
+        guard let cluster, let mine, cluster != mine else { return }
+        throw ArchiveError(
+            .refused,
+            "archive '\(layout.server)' belongs to the cluster '\(cluster)', and '\(mine)' is another one of the same "
+                + "system, as after a restore: give it another server name")
     }
 }

@@ -16,6 +16,9 @@ package struct ArchiveSettings: Hashable, Sendable {
     /// The system that may archive here; nil: the one that the data directory belongs to.
     package var systemIdentifier: SystemIdentifier?
 
+    /// Name of the cluster, whose the archive has to be; nil: not compared.
+    package var cluster: String?
+
     package init(
         location: ArchiveLocation, server: String, dataDirectory: String, socketPath: String, compressionLevel: Int = 1,
         parallel: Int = 2, systemIdentifier: SystemIdentifier? = nil

@@ -72,7 +72,7 @@ package struct BaseBackup {
         let session = try BackupSession(connection)
         let server = try session.server()
         try check(server)
-        try ArchiveOwner.claim(store, settings.layout, for: server.systemIdentifier) {}
+        try ArchiveOwner.claim(store, settings.layout, for: server.systemIdentifier, cluster: settings.cluster) {}
         let id = try freeID()
         progress(ArchiveProgress(phase: "checkpoint"))
         let start = try session.start(label: "pgmahout \(id)", fast: options.fastCheckpoint, version: server.version)

@@ -14,28 +14,16 @@ struct RecoveryRun {
     private static let pollInterval = Duration.milliseconds(100)
     /// For the end of recovery's checkpoint and that of the shutdown.
     private static let stopTime = Duration.seconds(600)
-    private static let versionTime = Duration.seconds(10)
 
     // MARK: Version
 
     /// Throws unless the programs are of the backup's major version.
     func checkVersion() throws {
-        let pipe = try Pipe()
-        let registry = ChildRegistry()
-        let end = ExitWaiter()
-        var command = Tools(binaries: binaries, environment: Command.inheritedEnvironment).version()
-        command.output = .descriptor(pipe.write.rawValue)
-        do throws(SystemError) {
-            _ = try registry.spawn(command) { _, status in end.set(status) }
-        } catch { throw RestoreError("PostgreSQL's programs are not in '\(request.binDirectory)': \(error)") }
-        let status = end.wait(registry, until: BootClock.now() + Self.versionTime)
-        guard status?.isSuccess == true else { throw RestoreError("'postgres --version' failed") }
-        let text = String(decoding: try pipe.read.read(upTo: 1024), as: UTF8.self)
-        let found = PostgresBinaries.majorVersion(inVersionText: text)
+        let found = try RestoreTools.majorVersion(in: request.binDirectory)
         guard let major = backup.majorVersion, found == major else {
             throw RestoreError(
                 "the backup is of PostgreSQL \(backup.majorVersion.map(String.init) ?? "?"), and "
-                    + "'\(request.binDirectory)' is of \(found.map(String.init) ?? "an unknown version")")
+                    + "'\(request.binDirectory)' is of \(found)")
         }
     }
 
@@ -121,5 +109,24 @@ struct RecoveryRun {
     /// For sh, behind PostgreSQL's own `%`.
     private static func word(_ text: String) -> String {
         "'" + text.replacing("%", with: "%%").replacing("'", with: "'\\''") + "'"
+    }
+}
+
+/// PostgreSQL's programs, for restores.
+package enum RestoreTools {
+    private static let versionTime = Duration.seconds(10)
+
+    package static func majorVersion(in directory: String) throws(RestoreError) -> Int {
+        let tools = Tools(
+            binaries: PostgresBinaries(directory: directory), environment: Command.inheritedEnvironment)
+        let status: ExitStatus?
+        let text: String
+        do { (status, text) = try ToolRun.output(of: tools.version(), within: versionTime) } catch {
+            throw RestoreError("PostgreSQL's programs are not in '\(directory)': \(error)")
+        }
+        guard status?.isSuccess == true, let major = PostgresBinaries.majorVersion(inVersionText: text) else {
+            throw RestoreError("'\(directory)/postgres --version' failed: \(text)")
+        }
+        return major
     }
 }

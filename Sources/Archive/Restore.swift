@@ -174,6 +174,12 @@ struct PhaseClock {
     private(set) var phases: [DrillResult.Phase] = []
     private var last = BootClock.now()
 
+    /// Of a part that was measured elsewhere, up to now.
+    mutating func add(_ phase: DrillResult.Phase) {
+        phases.append(phase)
+        last = BootClock.now()
+    }
+
     mutating func end(_ name: String) {
         let now = BootClock.now()
         phases.append(DrillResult.Phase(name: name, milliseconds: now.since(last).milliseconds))

@@ -16,9 +16,9 @@ package struct RestorePlan: Sendable {
     /// An object that is unpacked.
     package struct Part: Hashable, Sendable {
         package let key: ObjectKey
-        /// Of the tablespace whose files it has; nil: of the data directory itself.
-        package let tablespace: UInt32?
-        package let number: Int
+        package let name: BackupPartName
+        /// Of the codec, with the dot; empty for none.
+        let suffix: String
         /// As stored.
         package let bytes: UInt64
     }

@@ -93,28 +93,28 @@ package struct RestorePlanner {
 
     private func findParts(_ plan: inout RestorePlan) throws {
         let folder = plan.request.layout.backup(plan.backup.id)
-        let known = Set(plan.backup.tablespaces.map(\.oid))
+        let contents = [.data] + plan.backup.tablespaces.map { BackupPartName.Content.tablespace($0.oid) }
         for object in try store.listAll("\(folder)/").objects {
-            guard let name = PartName(object.key.name, tablespaces: known) else { continue }
-            guard ArchivePartCodec.codec(name.suffix) != nil else {
-                plan.problems.append(
-                    "'\(object.key)' is compressed as '\(name.suffix.dropFirst())', which pgmahout cannot read: restore "
-                        + "with barman-cloud-restore")
+            guard let (name, suffix) = BackupPartName.parse(object.key.name), contents.contains(name.content) else {
                 continue
             }
-            plan.parts.append(
-                RestorePlan.Part(
-                    key: object.key, tablespace: name.tablespace, number: name.number, bytes: object.size))
+            guard ArchivePartCodec.codec(suffix) != nil else {
+                plan.problems.append(
+                    "'\(object.key)' is compressed as '\(suffix.dropFirst())', which pgmahout cannot read: restore with "
+                        + "barman-cloud-restore")
+                continue
+            }
+            plan.parts.append(RestorePlan.Part(key: object.key, name: name, suffix: suffix, bytes: object.size))
         }
-        for tablespace in [nil] + plan.backup.tablespaces.map({ Optional($0.oid) }) {
-            let numbers = plan.parts.filter { $0.tablespace == tablespace }.map(\.number).sorted()
-            let what = tablespace.map { "tablespace \($0)" } ?? "the data directory"
+        for content in contents {
+            let numbers = plan.parts.filter { $0.name.content == content }.map(\.name.number).sorted()
             if numbers.isEmpty {
                 // Barman writes one even of an empty tablespace.
-                plan.problems.append("backup \(plan.backup.id) has lost \(what): there is no such part")
+                let name = BackupPartName(content, number: 0)
+                plan.problems.append("backup \(plan.backup.id) has lost its part '\(name).tar'")
             } else if let (missing, _) = zip(0..., numbers).first(where: { $0 != $1 }) {
-                let object = PartName.text(tablespace: tablespace, number: missing)
-                plan.problems.append("backup \(plan.backup.id) has lost part '\(object)' of \(what)")
+                let name = BackupPartName(content, number: missing)
+                plan.problems.append("backup \(plan.backup.id) has lost its part '\(name).tar'")
             }
         }
     }
@@ -162,7 +162,9 @@ package struct RestorePlanner {
         let known = plan.backup.size
         plan.spaceNeeded = known.map { $0 + extra }
         guard checksTarget else { return }
-        if let problem = RestoreStaging.targetProblem(trimmed(plan.request.targetDirectory)) {
+        if let problem = RestoreStaging.targetProblem(
+            trimmed(plan.request.targetDirectory), isReplaced: plan.request.replacesTarget)
+        {
             plan.problems.append(problem)
             return
         }
@@ -178,43 +180,6 @@ package struct RestorePlanner {
                 "the backup does not tell how large its files are: at least \(least >> 20) MiB, and \(free >> 20) MiB "
                     + "are free")
         }
-    }
-}
-
-/// The name of an object that holds files of a backup.
-struct PartName: Hashable {
-    let tablespace: UInt32?
-    let number: Int
-    /// Of the codec, with the dot; empty for none.
-    let suffix: String
-
-    /// nil: it is no part, as Barman sees it.
-    init?(_ name: String, tablespaces: Set<UInt32>) {
-        let stem = name.prefix { $0 != "." }
-        let rest = name.dropFirst(stem.count)
-        guard rest.hasPrefix(".tar") else { return nil }
-        suffix = String(rest.dropFirst(4))
-        let pieces = stem.split(separator: "_", omittingEmptySubsequences: false)
-        guard let first = pieces.first, pieces.count <= 2 else { return nil }
-        if first == "data" {
-            tablespace = nil
-        } else {
-            guard let oid = UInt32(first), tablespaces.contains(oid) else { return nil }
-            tablespace = oid
-        }
-        if pieces.count == 1 {
-            number = 0
-        } else {
-            guard let value = Int(pieces[1]), value > 0 else { return nil }
-            number = value
-        }
-    }
-
-    static func text(tablespace: UInt32?, number: Int) -> String {
-        let stem = tablespace.map(String.init) ?? "data"
-        let digits = String(number)
-        return number == 0
-            ? stem + ".tar" : stem + "_" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits + ".tar"
     }
 }
 

@@ -26,6 +26,8 @@ package struct RestoreRequest: Hashable, Sendable {
     /// History files to be known before recovery ends, so that its new timeline gets a number that none of them has: in
     /// place, those of the directory that is replaced. A directory; nil: those of the archive are enough.
     package var knownHistories: String?
+    /// Whether the target may hold something: what is done with that is up to who restores.
+    package var replacesTarget = false
 
     package init(
         archive: ArchiveLocation, server: String, targetDirectory: String, target: RecoveryTarget = .latest,

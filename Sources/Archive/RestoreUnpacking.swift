@@ -49,13 +49,12 @@ struct RestoreUnpacking: Sendable {
     }
 
     private func unpack(_ part: RestorePlan.Part, check: (Int) throws -> Void) throws {
-        guard
-            let codec = PartName(part.key.name, tablespaces: part.tablespace.map { [$0] } ?? [])
-                .flatMap({ ArchivePartCodec.codec($0.suffix) })
-        else { throw RestoreError("'\(part.key)' cannot be read") }
+        guard let codec = ArchivePartCodec.codec(part.suffix) else {
+            throw RestoreError("'\(part.key)' cannot be read")
+        }
         guard let reader = try store.read(part.key) else { throw RestoreError("'\(part.key)' has vanished") }
         let files: UnpackedFiles
-        if let oid = part.tablespace {
+        if case .tablespace(let oid) = part.name.content {
             guard let space = plan.tablespaces.first(where: { $0.oid == oid }) else {
                 throw RestoreError("the backup has no tablespace \(oid)")
             }

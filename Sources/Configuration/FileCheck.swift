@@ -10,7 +10,7 @@ struct FileCheck: Sendable {
     /// Largest bundle of certificates that is read.
     private static let certificateLimit = 1 << 20
 
-    static let all: [FileCheck] = member + Schema.archivePlace.fileChecks
+    static let all: [FileCheck] = member + Schema.archivePlace.fileChecks + Schema.recoveryPlace.fileChecks
 
     private static let member: [FileCheck] = [
         FileCheck(key: "postgres.binDirectory") {

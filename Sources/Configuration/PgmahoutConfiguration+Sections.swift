@@ -33,9 +33,30 @@ extension PgmahoutConfiguration {
             init() {}
         }
 
+        /// An archive that the cluster's first data comes from. Targets are text here; who carries them out reads them.
+        package struct Recovery: Hashable, Sendable {
+            package var place = ArchivePlace()
+            package var server = ""
+            /// Id or name; nil: the newest that reaches the target.
+            package var backup: String?
+            package var targetTime: String?
+            package var targetXID: String?
+            package var targetLSN: String?
+            package var targetName: String?
+            package var targetImmediate = false
+            package var exclusive = false
+            package var timeline = ""
+            /// Other places of tablespaces, each `NAME=DIRECTORY`.
+            package var tablespaces: [String] = []
+            package var parallel = 0
+            init() {}
+        }
+
         /// How long a member without data waits over a missing record; zero: not at all.
         package var patience = Duration.zero
         package var initdb = InitDB()
+        /// nil: a new cluster is made by initdb.
+        package var recovery: Recovery?
         init() {}
     }
 

@@ -1,5 +1,7 @@
 extension Schema {
-    static let postgresSections: [SchemaSection] = [
+    static let postgresSections: [SchemaSection] = serverSections + recoverySections + standbySections
+
+    private static let serverSections: [SchemaSection] = [
         SchemaSection(
             path: "postgres", documentation: "The server that this member runs.",
             keys: [
@@ -68,6 +70,9 @@ extension Schema {
                     "options", .arguments, fallback: .emptyList, example: "[\"--lc-messages=C\"]",
                     into: \.bootstrap.initdb.options, "Further options of initdb."),
             ]),
+    ]
+
+    private static let standbySections: [SchemaSection] = [
         SchemaSection(
             path: "replication", documentation: "What is expected of a replica.",
             keys: [

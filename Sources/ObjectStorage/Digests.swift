@@ -1,7 +1,11 @@
 import CCrypto
 
 /// Hash sums by libcrypto.
-enum Digests {
+package enum Digests {
+    package static func sha256Hex(_ bytes: [UInt8]) throws(ObjectStoreError) -> String {
+        ByteText.hex(try sha256(bytes))
+    }
+
     static func sha256(_ bytes: [UInt8]) throws(ObjectStoreError) -> [UInt8] {
         guard let sum = sum(EVP_sha256(), of: bytes) else {
             throw ObjectStoreError(.unavailable, "libcrypto does not compute SHA-256")

@@ -11,16 +11,28 @@ package enum Bootstrap {
     /// - Parameters:
     ///   - superuserPassword: nil: none, so that it can only come in over the local socket.
     ///   - replicationPassword: nil: none; see `ServerConfiguration.replicationPasswordFile`.
+    ///   - isRestored: whether roles may be there already, with passwords of the cluster that they come from: those are
+    ///     replaced, or taken away where there is none to replace them.
     package static func script(
-        superuser: String, superuserPassword: String?, replicationUser: String, replicationPassword: String?
+        superuser: String, superuserPassword: String?, replicationUser: String, replicationPassword: String?,
+        isRestored: Bool = false
     ) throws(DataDirectoryError) -> String {
         var statements: [String] = []
+        if isRestored {
+            statements.append(try createUnlessThere(superuser))
+            statements.append("ALTER ROLE \(name(superuser)) SUPERUSER LOGIN PASSWORD NULL VALID UNTIL 'infinity'")
+        }
         if let superuserPassword {
             statements.append("ALTER ROLE \(name(superuser)) PASSWORD \(try literal(superuserPassword))")
         }
         let role = name(replicationUser)
         if replicationUser != superuser {
-            statements.append("CREATE ROLE \(role) LOGIN REPLICATION")
+            if isRestored {
+                statements.append(try createUnlessThere(replicationUser))
+                statements.append("ALTER ROLE \(role) LOGIN REPLICATION PASSWORD NULL VALID UNTIL 'infinity'")
+            } else {
+                statements.append("CREATE ROLE \(role) LOGIN REPLICATION")
+            }
             statements.append("GRANT pg_monitor, pg_checkpoint TO \(role)")
             for function in rewindFunctions { statements.append("GRANT EXECUTE ON FUNCTION \(function) TO \(role)") }
         }
@@ -28,6 +40,13 @@ package enum Bootstrap {
             statements.append("ALTER ROLE \(role) PASSWORD \(try literal(replicationPassword))")
         }
         return statements.map { $0 + ";\n\n" }.joined()
+    }
+
+    /// On one line: a semicolon before an empty line would end the statement.
+    private static func createUnlessThere(_ role: String) throws(DataDirectoryError) -> String {
+        let text = try literal(role)
+        return "DO $do$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = \(text)) THEN "
+            + "CREATE ROLE \(name(role)); END IF; END $do$"
     }
 
     /// A descriptor from which the program reads the script: passwords touch neither a file nor an argument list.

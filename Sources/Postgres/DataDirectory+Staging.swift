@@ -17,6 +17,14 @@ extension DataDirectory {
         try Files.removeTree(stagingPath)
     }
 
+    /// Removes what a killed restore into the staging directory has left, once there is a data directory. Before that it
+    /// stays: the next attempt finds by it which tablespaces are its own to clear.
+    package func discardRestore() throws(SystemError) {
+        let leftover = stagingPath + ".pgmahout-restore"
+        guard Files.exists(path + "/PG_VERSION"), Files.exists(leftover) else { return }
+        try Files.removeTree(leftover)
+    }
+
     /// Puts the finished staging directory into place, and an old data directory aside. Durable when it returns.
     /// `removeLeftovers` then removes the old one, which may take long.
     package func adoptStaging(_ identity: DataDirectoryIdentity) throws {

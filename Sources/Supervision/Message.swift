@@ -60,7 +60,7 @@ struct OperationStep: Hashable, Sendable {
     enum Kind: Hashable, Sendable {
         case prepareStart, discardStaging, initdb, finishBootstrap, adopt, makeSlot, baseBackup, sourceCheckpoint
         case beginRewind, rewind, endRewind, discard, requestPromotion, writeFollow, checkpoint, preparePromotion
-        case makeRoom, keepWAL, writeDetached, endReceiver, requireEmptyArchive
+        case makeRoom, keepWAL, writeDetached, endReceiver, requireEmptyArchive, restore, explainRestore
     }
 
     var kind: Kind

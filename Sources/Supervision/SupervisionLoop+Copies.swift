@@ -8,14 +8,38 @@ import Postgres
 
 /// How a data directory is made: from nothing, as a copy, or by a rewind.
 extension SupervisionLoop {
+    /// The first data out of an archive: a process of its own reads it, recovers in the staging directory and promotes
+    /// there, so that what is adopted is as closed in itself as what initdb makes.
+    func restore() {
+        run(
+            .restore,
+            Command(
+                loaded.programs.manager,
+                ["restore", "bootstrap", "--config", configurationPath, "--reason-file", restoreReason],
+                environment: environment))
+    }
+
+    private var restoreReason: String { loaded.configuration.runDirectory + "/restore-failed" }
+
+    func explainRestore(_ status: String) {
+        let path = restoreReason
+        onDisk(.explainRestore) { _ in
+            let reason = (try? Files.readText(path, limit: 64 << 10)) ?? status
+            try Files.remove(path)
+            throw DataDirectoryError("the cluster cannot be made from the archive: \(reason)")
+        }
+    }
+
     func finishBootstrap() {
         let postgres = loaded.configuration.postgres
+        let isRestored = loaded.configuration.bootstrap.recovery != nil
         do {
             let script = try Bootstrap.script(
                 superuser: postgres.superuser,
                 superuserPassword: postgres.superuserPasswordFile.map { try PasswordFile.readSecret($0) },
                 replicationUser: postgres.replicationUser,
-                replicationPassword: postgres.replicationPasswordFile.map { try PasswordFile.readSecret($0) })
+                replicationPassword: postgres.replicationPasswordFile.map { try PasswordFile.readSecret($0) },
+                isRestored: isRestored)
             let input = try Bootstrap.descriptor(of: script)
             run(
                 .finishBootstrap,

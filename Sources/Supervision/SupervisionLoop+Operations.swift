@@ -52,6 +52,8 @@ extension SupervisionLoop {
             return
         }
         if let error {
+            // It left word: what its exit status does not say belongs into the status.
+            if step.kind == .restore { return explainRestore(error) }
             // Without a slot or a checkpoint a clone or a rewind may still succeed.
             guard step.kind == .makeSlot || step.kind == .sourceCheckpoint || step.kind == .checkpoint else {
                 return endOperation("\(step.kind) failed: \(error)")
@@ -61,6 +63,8 @@ extension SupervisionLoop {
         switch (operation, step.kind) {
         case (.initialize, .requireEmptyArchive):
             onDisk(.discardStaging) { directory in try directory.discardStaging() }
+        case (.initialize, .discardStaging) where loaded.configuration.bootstrap.recovery != nil: restore()
+        case (.initialize, .restore): finishBootstrap()
         case (.initialize, .discardStaging):
             run(.initdb, tools.initdb(into: dataDirectory.stagingPath, loaded.initialSettings, major: major))
         case (.initialize, .initdb): finishBootstrap()
@@ -136,6 +140,7 @@ extension SupervisionLoop {
         disk.submit { [janitor, log] in
             do {
                 try directory.discardStaging()
+                try directory.discardRestore()
                 try directory.putReplacedIntoTrash()
             } catch {
                 log.warning("what was replaced cannot be put away", metadata: ["error": "\(error)"])

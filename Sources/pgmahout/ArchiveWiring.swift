@@ -14,11 +14,13 @@ struct ArchiveWiring {
         guard let archive = configuration.archive else {
             throw Failure(.configuration, "the configuration has no section 'archive'")
         }
-        return ArchiveSettings(
+        var settings = ArchiveSettings(
             location: try ArchiveLocation(archive.place), server: archive.server,
             dataDirectory: configuration.dataDirectory,
             socketPath: configuration.runDirectory + "/archiver.sock", compressionLevel: archive.compressionLevel,
             parallel: archive.parallel)
+        settings.cluster = configuration.cluster
+        return settings
     }
 
     /// This member's own server, as its superuser over the local socket.

@@ -11,7 +11,8 @@ struct Pgmahout: ParsableCommand {
         discussion: ExitReason.help,
         subcommands: [
             Run.self, Status.self, Cluster.self, MemberCommand.self, Switchover.self, Pause.self, Resume.self,
-            Backup.self, Restore.self, ArchiveCommand.self, Config.self, Version.self, Archiver.self, LogPump.self,
+            Backup.self, Restore.self, Drill.self, ArchiveCommand.self, Config.self, Version.self, Archiver.self,
+            LogPump.self,
             WALFetchCommand.self,
         ])
 

@@ -4,6 +4,7 @@ import ClusterModel
 import Configuration
 import ObjectStorage
 import Platform
+import Postgres
 
 struct RestoreCluster: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,7 +21,16 @@ struct RestoreCluster: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     @Option(help: ArgumentHelp("Where to: an absolute path, missing or empty.", valueName: "directory"))
-    var targetDirectory: String
+    var targetDirectory: String?
+
+    @Flag(
+        help: ArgumentHelp(
+            "Replace the data of this member, which must be stopped; needs the token that --plan prints.",
+            discussion: "The old data is kept beside it under another name."))
+    var inPlace = false
+
+    @Option(help: ArgumentHelp("Approves the plan that printed it.", valueName: "token"))
+    var token: String?
 
     @Option(
         help: ArgumentHelp(
@@ -44,20 +54,31 @@ struct RestoreCluster: ParsableCommand {
     }
 
     func validate() throws {
-        guard targetDirectory.hasPrefix("/") else { throw ValidationError("--target-directory takes an absolute path") }
+        guard (targetDirectory == nil) == inPlace else {
+            throw ValidationError("one of --target-directory and --in-place is needed")
+        }
+        if let targetDirectory, !targetDirectory.hasPrefix("/") {
+            throw ValidationError("--target-directory takes an absolute path")
+        }
+        if inPlace, recovery != .now { throw ValidationError("--in-place always recovers now") }
+        if inPlace, !plan, token == nil {
+            throw ValidationError("--in-place needs --plan, or the --token that it printed")
+        }
+        if token != nil, !inPlace || plan { throw ValidationError("--token goes with --in-place, and without --plan") }
         _ = try Self.mapping(tablespace)
     }
 
     func run() throws {
         if !plan, recovery != .none, let refusal = ProcessUser.refusal() { throw Failure(.notPermitted, refusal) }
         let location = try source.location()
-        var request = try source.request(location, to: targetDirectory, targets)
+        var request = try source.request(location, to: targetDirectory ?? "", targets)
         request.tablespaces = try Self.mapping(tablespace)
-        let store = try location.store()
         var progress = ProgressLine()
         defer { progress.end() }
         do {
             progress.show(ArchiveProgress(phase: "planning"))
+            if inPlace { return try replace(request, location, &progress) }
+            let store = try location.store()
             let found = try RestorePlanner(request, store: store).plan()
             progress.end()
             if plan { return try PlanReport(found).show(output.output) }
@@ -65,11 +86,38 @@ struct RestoreCluster: ParsableCommand {
             let outcome = try Archive.Restore.run(
                 found, store: store, mode: mode(location), progress: { progress.show($0) })
             progress.end()
-            try RestoreReport(outcome, targetDirectory).show(output.output)
+            try RestoreReport(outcome, request.targetDirectory).show(output.output)
         } catch let error as RestoreError {
             progress.end()
             throw Failure(error)
         }
+    }
+
+    private func replace(
+        _ request: RestoreRequest, _ location: ArchiveOptions.Location, _ progress: inout ProgressLine
+    ) throws {
+        guard let configuration = location.configuration else {
+            throw Failure(
+                .usage, "--in-place is about the member of a configuration file: give --config, not --archive")
+        }
+        guard location.server == configuration.archive?.server else {
+            throw Failure(.usage, "--in-place restores from the cluster's own archive: leave --server out")
+        }
+        let major = try RestoreTools.majorVersion(in: request.binDirectory)
+        let restore = try InPlaceRestore(
+            request,
+            DataDirectory(path: configuration.dataDirectory, cluster: configuration.cluster, major: major))
+        guard let token else {
+            let (found, token) = try restore.plan()
+            progress.end()
+            return try PlanReport(found, token: found.isFeasible ? token : nil).show(output.output)
+        }
+        let outcome = try restore.run(token: token) { progress.show($0) }
+        progress.end()
+        try RestoreReport(outcome, configuration.dataDirectory).show(output.output)
+        guard output.output == .table else { return }
+        Console.line(
+            "start pgmahout on this member first, and the others once it leads: they take over its state by themselves")
     }
 
     private func mode(_ location: ArchiveOptions.Location) -> Archive.Restore.Mode {

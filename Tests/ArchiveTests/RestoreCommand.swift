@@ -21,6 +21,19 @@ enum RestoreCommand {
         return try await TestChildren.output(of: command.asPostgres)
     }
 
+    /// Runs another subcommand about the same archive as the postgres user.
+    static func run(_ source: ArchivedServer, _ command: [String], _ arguments: [String]) async throws
+        -> (status: Platform.ExitStatus, text: String)
+    {
+        try AsPostgres.own(source.archive)
+        let place = [
+            "--archive", source.archive, "--server", ArchivedServer.serverName, "--bin-directory",
+            PostgresFixture.binaries.directory,
+        ]
+        return try await TestChildren.output(
+            of: Command(try ClusterPrograms.path(), command + place + arguments).asPostgres)
+    }
+
     /// Starts a restored directory with nothing but its own configuration, on another port, and asks it.
     /// - Parameter settings: over those of its configuration.
     static func ask(

@@ -21,6 +21,9 @@ struct ReferenceTests {
         #expect(configuration.postgres.hba.count == 1)
         #expect(configuration.http.tokenFile == "/secrets/token")
         #expect(configuration.bootstrap.initdb.options == ["--lc-messages=C"])
+        let recovery = try #require(configuration.bootstrap.recovery)
+        #expect(recovery.place.directory == "/backup" && recovery.server == "old" && recovery.timeline == "latest")
+        #expect(recovery.tablespaces == ["fast=/fast/pg"])
         #expect(configuration.traits.zone == "eu-1a")
         #expect(configuration.slots.permanent == ["backup_tool"])
         switch store {
@@ -36,7 +39,7 @@ struct ReferenceTests {
             [["accessKeyIDFile", "secretAccessKeyFile", "sessionTokenFile"], ["credentialsFile"]]
             + [["roleARN", "webIdentityTokenFile", "stsEndpoint"]]
         let others = kinds.indices.filter { $0 != kind }.flatMap { kinds[$0] }
-        let text = Self.without(sections: ["etcd", "kubernetes"], but: "file", in: active)
+        let text = Self.without(sections: ["etcd", "kubernetes", "recovery"], but: "file", in: active)
             .replacing("encryption: none", with: "encryption: aws:kms").split(separator: "\n")
             .filter { line in !(["directory"] + others).contains { line.hasPrefix("    \($0):") } }
             .filter { !$0.hasPrefix("  directory:") }.joined(separator: "\n")
@@ -74,14 +77,16 @@ struct ReferenceTests {
 
     private static func without(sections: [String], but kept: String, in text: String) -> String {
         var lines: [Substring] = []
-        var isInside = false
+        // Indentation of the section that is left out.
+        var outer: Int?
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            if sections.contains(where: { line == "  \($0):" }) {
-                isInside = line != "  \(kept):"
-            } else if !line.isEmpty, !line.hasPrefix("    ") {
-                isInside = false
+            let indentation = line.prefix { $0 == " " }.count
+            if let left = outer, !line.isEmpty, indentation <= left { outer = nil }
+            let name = line.dropFirst(indentation)
+            if outer == nil, indentation > 0, sections.contains(where: { name == "\($0):" }), name != "\(kept):" {
+                outer = indentation
             }
-            if !isInside { lines.append(line) }
+            if outer == nil { lines.append(line) }
         }
         return lines.joined(separator: "\n")
     }

@@ -31,6 +31,8 @@ package struct ClusterSettings: Sendable {
     package var unresponsiveBudget = Duration.seconds(10)
     /// Name of the archive's directory beside those of the members; nil: no archive.
     package var archive: String?
+    /// Lines of the section `bootstrap`, indented.
+    package var bootstrap = ""
     /// Lines that are added to the end of the file.
     package var more = ""
 
@@ -63,6 +65,7 @@ package struct ClusterSettings: Sendable {
             bootstrap:
               patience: 0s
               initdb: {walSegmentSize: \(walSegmentSize)}
+            \(bootstrap)
             http: {listen: 127.0.0.1, port: \(member.httpPort), advertise: 127.0.0.1}
             lease:
               store: file
