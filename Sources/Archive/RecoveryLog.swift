@@ -31,7 +31,7 @@ final class RecoveryLog {
             let last =
                 lastTransaction.map { "its last transaction is of \($0)" } ?? "it has no transaction after the backup"
             return RestoreError(
-                "the archive does not reach \(target): \(last); restore to that time, to an earlier one or to latest")
+                "the archive does not reach \(target): \(last); restore to an earlier time or to latest")
         }
         let reasons = lines.filter { $0.contains("FATAL: ") || $0.contains("PANIC: ") }
         let reason = (reasons.isEmpty ? lines.suffix(3) : reasons.suffix(3)).joined(separator: "; ")

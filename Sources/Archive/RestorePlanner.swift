@@ -43,6 +43,7 @@ package struct RestorePlanner {
         let archived = try choice.path.archived(store, layout, timelines)
         var plan = RestorePlan(request, choice, choice.path.reach(in: archived))
         judgeWAL(&plan)
+        judgeTime(&plan)
         for (id, reason) in catalogue.unreadable.sorted(by: { $0.key < $1.key }) {
             plan.remarks.append("backup \(id) is left out: \(reason)")
         }
@@ -86,6 +87,33 @@ package struct RestorePlanner {
             guard position >= reach.end else { return }
             plan.problems.append(
                 "the archive does not reach \(position): its WAL ends with segment \(last), at \(reach.end)")
+        }
+    }
+
+    /// Whether a moment is behind everything that is archived; and what cannot be known without replay.
+    private func judgeTime(_ plan: inout RestorePlan) {
+        switch plan.request.target.point {
+        case .latest, .immediate, .position: return
+        case .transaction, .name:
+            plan.remarks.append(
+                "whether \(plan.request.target) is in the WAL from \(plan.backup.endLSN ?? .zero) to \(plan.reach.end), "
+                    + "only replay finds out")
+        case .time(let time):
+            guard plan.problems.isEmpty else { return }
+            let last = LastCommit(
+                store: store, layout: request.layout, binaries: PostgresBinaries(directory: request.binDirectory))
+            // A look that fails is no reason against the restore: replay tells as well, only later.
+            let found = (try? last.find(plan.path, plan.reach)) ?? nil
+            plan.lastCommit = found
+            guard let found else {
+                plan.remarks.append("whether the archive reaches \(time.iso8601), only replay finds out")
+                return
+            }
+            // Recovery to a time ends at the first commit behind it.
+            guard plan.request.target.isInclusive ? found <= time : found < time else { return }
+            plan.problems.append(
+                "the archive does not reach \(time.iso8601): the last transaction in it is of \(found.iso8601); restore to "
+                    + "an earlier time or to latest")
         }
     }
 

@@ -119,7 +119,9 @@ final class ScratchServer {
 /// A program of PostgreSQL that is waited for, with what it wrote.
 enum ToolRun {
     /// - Returns: standard output and error, the last of it.
-    static func output(of command: Command, within limit: Duration) throws -> (status: ExitStatus?, text: String) {
+    static func output(of command: Command, within limit: Duration, keeping bytes: Int = 4096) throws -> (
+        status: ExitStatus?, text: String
+    ) {
         let runtime = try RuntimeDirectory()
         let log = runtime.path + "/output"
         let file = try FileDescriptor(opening: log, O_RDWR | O_CREAT | O_APPEND)
@@ -134,7 +136,7 @@ enum ToolRun {
             status = end.wait(registry, until: BootClock.now() + .seconds(5))
         }
         let text =
-            (try? Files.read(log, limit: 64 << 20)).map { String(decoding: $0.suffix(4096), as: UTF8.self) } ?? ""
+            (try? Files.read(log, limit: 64 << 20)).map { String(decoding: $0.suffix(bytes), as: UTF8.self) } ?? ""
         return (status, text)
     }
 }

@@ -19,6 +19,7 @@ struct RestoreTargetTests {
         let problems: [String]
         let backup: String
         let firstMissingSegment: String?
+        let lastCommit: String?
         let walEnd: LSN
     }
 
@@ -80,6 +81,11 @@ struct RestoreTargetTests {
 
         // Plans touch nothing, and say what is missing.
         let target = root.file("nothing")
+        let far = try await plan(primary, target, ["--to-time", "2101-01-01 00:00 Europe/Berlin"])
+        #expect(!far.feasible && far.problems.contains { $0.contains("does not reach 2100-12-31T23:00:00Z") })
+        let known = try #require(far.lastCommit.flatMap { Timestamp($0) })
+        let now = try #require(Timestamp(server.value("SELECT clock_timestamp()::text") ?? ""))
+        #expect(known < now && now.microseconds - known.microseconds < 600_000_000)
         let good = try await plan(primary, target, [])
         #expect(good.feasible && good.backup == backup.id && good.firstMissingSegment == nil)
         #expect(good.walEnd.rawValue % backup.segmentSize == 0)
@@ -99,6 +105,66 @@ struct RestoreTargetTests {
         let (refused, reason) = try await RestoreCommand.restore(primary, to: target)
         #expect(refused == .exited(1) && reason.contains(middle.description))
         #expect(!Files.exists(target))
+        try await primary.stop()
+    }
+
+    @Test("a killed restore leaves no target, and the next one clears up; a bucket gives the same as a directory")
+    func killedAndBucket() async throws {
+        let primary = try await ArchivedServer.primary()
+        try primary.archiver.lease()
+        _ = try primary.server.query("CREATE TABLE t AS SELECT generate_series(1, 5) AS n")
+        _ = try primary.backup()
+        let root = try TemporaryDirectory()
+        try AsPostgres.own(root.path)
+        let target = root.file("target")
+        let staging = target + ".pgmahout-restore"
+        try AsPostgres.own(primary.archive)
+        let place = [
+            "restore", "--server", ArchivedServer.serverName, "--bin-directory",
+            PostgresFixture.binaries.directory, "--target-directory", target,
+        ]
+        for name in ["PG_VERSION", "recovery.signal", "backup_label.old"] {
+            var command = Command(try ClusterPrograms.path(), place + ["--archive", primary.archive]).asPostgres
+            command.output = .null
+            command.error = .null
+            let child = try TestChild(command)
+            try await eventually("it is at work", within: .seconds(30), every: .milliseconds(1)) {
+                Files.exists("\(staging)/\(name)") || child.status != nil
+            }
+            try #require(child.status == nil, "it was faster than the test")
+            for process in Processes.postgres(dataDirectory: staging) { Processes.signal(process, SIGKILL) }
+            child.kill(SIGKILL)
+            _ = try await child.exit()
+            #expect(!Files.exists(target), "killed when \(name) was there")
+        }
+        let (status, text) = try await RestoreCommand.restore(primary, to: target)
+        try #require(status == .exited(0), "\(text)")
+        #expect(!Files.exists(staging))
+        #expect(try await RestoreCommand.ask(target, [Self.rows], in: root) == ["1 2 3 4 5"])
+        try Files.removeTree(target)
+
+        let bucket = try SignatureProxy.shared().bucket()
+        var settings = S3Settings(
+            bucket: bucket.name, prefix: "backups",
+            credentials: .fixed(
+                S3Credentials(
+                    accessKeyID: SignatureProxy.accessKeyID, secretAccessKey: SignatureProxy.secretAccessKey)))
+        settings.endpoint = bucket.proxy.url
+        let store = try S3Store(settings)
+        for object in try primary.store.listAll("demo/", recursive: true).objects {
+            let content = try #require(try primary.store.readAll(object.key, limit: 1 << 30))
+            #expect(try store.putIfAbsent(object.key, content) == .created)
+        }
+        var command = Command(
+            try ClusterPrograms.path(), place + ["--archive", "s3://\(bucket.name)/backups"],
+            environment: Command.inheritedEnvironment.merging([
+                "S3_ENDPOINT": bucket.proxy.url, "S3_ACCESS_KEY_ID": SignatureProxy.accessKeyID,
+                "S3_SECRET_ACCESS_KEY": SignatureProxy.secretAccessKey,
+            ]) { $1 })
+        command = command.asPostgres
+        let (done, said) = try await TestChildren.output(of: command)
+        try #require(done == .exited(0), "\(said)")
+        #expect(try await RestoreCommand.ask(target, [Self.rows], in: root) == ["1 2 3 4 5"])
         try await primary.stop()
     }
 
