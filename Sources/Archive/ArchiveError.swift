@@ -15,10 +15,13 @@ package struct ArchiveError: Error, Hashable, Sendable, CustomStringConvertible 
     package let kind: Kind
     /// One sentence on one line.
     package let message: String
+    /// The archive holds something else under the name: two have written where one should have.
+    package let isConflict: Bool
 
-    package init(_ kind: Kind, _ message: String) {
+    package init(_ kind: Kind, _ message: String, isConflict: Bool = false) {
         self.kind = kind
         self.message = message
+        self.isConflict = isConflict
     }
 
     package var description: String { message }

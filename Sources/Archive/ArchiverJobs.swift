@@ -14,6 +14,7 @@ final class ArchiverJobs {
     }
 
     let completions: Mailbox<Completion>
+    private let store: any ObjectStore
     private let pushing: WALPush
     private let fetching: WALFetch
     private let identity: ArchiveIdentity
@@ -34,6 +35,7 @@ final class ArchiverJobs {
     private static let abandonedAfter = Duration.seconds(86_400)
 
     init(_ settings: ArchiveSettings, store: any ObjectStore, gate: LeaseGate) throws {
+        self.store = store
         completions = try Mailbox()
         pushing = WALPush(
             store: store, layout: settings.layout, codec: GzipCodec(level: settings.compressionLevel), gate: gate)
@@ -48,6 +50,9 @@ final class ArchiverJobs {
         // Garbage is no reason to stop: if the archive does not answer, a push will say so.
         chores.submit { try? store.removeAbandonedUploads(olderThan: Self.abandonedAfter) }
     }
+
+    /// nil: the archive is a directory.
+    var traffic: S3Statistics? { store.traffic }
 
     // MARK: Pushing
 

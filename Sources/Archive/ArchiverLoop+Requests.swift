@@ -51,12 +51,12 @@ extension ArchiverLoop {
                 failed(name, error)
                 for waiter in schedule.finished(name, .failed(error), at: now) { answer(waiter, .failed(error)) }
             }
-            reporter.status.readyCount = schedule.waitingCount
+            noteBacklog()
         }
     }
 
     private func archived(_ name: WALFileName, _ success: WALPush.Success) {
-        reporter.archived(name, bytes: success.source.size, at: Double(time(nil)))
+        reporter.archived(name, success, at: Double(time(nil)))
         if let note = success.note { report(ArchiverEvent(.warning, note, file: name.description)) }
         if reportedFailure != nil, reporter.status.lastError == nil {
             report(ArchiverEvent(.info, "archiving works again", file: name.description))

@@ -18,6 +18,8 @@ final class ArchiverLoop {
     private var control: ControlInput
     private var lastConnection = 0
     private var nextScan = Instant(nanoseconds: 0)
+    /// What becomes ready while nobody asks is seen at once. nil: there is no such directory yet.
+    private var watch: StatusDirectoryWatch?
     /// When to ask whether the archive is ours; nil: asked, or known.
     private var nextClaim: Instant? = Instant(nanoseconds: 0)
     /// The timeline whose ancestors were looked through since the lease began.
@@ -39,7 +41,7 @@ final class ArchiverLoop {
         self.report = report
         self.control = ControlInput(descriptor: control)
         reporter = StatusReporter(descriptor: status)
-        jobs = try ArchiverJobs(settings, store: settings.location.open(), gate: gate)
+        jobs = try ArchiverJobs(settings, store: settings.location.open(for: .wal), gate: gate)
         listener = try UnixListener(path: settings.socketPath)
     }
 
@@ -58,16 +60,19 @@ final class ArchiverLoop {
         pushWhatIsNext(now)
         dropTheImpatient(now)
         var wake = nextScan
+        reporter.note(jobs.traffic)
         if let due = reporter.tell(at: now) { wake = min(wake, due) }
 
         let sockets = Dictionary(connections.map { ($0.value.socket.rawValue, $0.key) }) { first, _ in first }
         // A negative one is never ready: whoever cannot be let in must not keep the loop awake.
         let door = connections.count < Self.mostConnections ? listener.rawValue : -1
-        let sources = [control.descriptor, door, jobs.completions.wakeDescriptor] + sockets.keys
+        let hints = watch?.descriptor ?? -1
+        let sources = [control.descriptor, door, hints, jobs.completions.wakeDescriptor] + sockets.keys
         for source in Poll.wait(sources, until: wake) {
             switch source {
             case control.descriptor: obey()
             case listener.rawValue: letIn()
+            case hints: if watch?.hasNews(for: schedule) ?? false { nextScan = now }
             case jobs.completions.wakeDescriptor: for completion in jobs.completions.drain() { take(completion) }
             default: if let id = sockets[source] { serve(id) }
             }
@@ -128,13 +133,19 @@ final class ArchiverLoop {
         // No such directory, no files: it may not have been made yet, or be in the middle of a clone.
         let names = (try? Files.list(directory)) ?? []
         let files = ArchiveStatusFiles(names)
+        if watch?.isFor(directory) != true { watch = StatusDirectoryWatch(directory) }
         schedule.scanned(files.ready)
-        reporter.status.readyCount = schedule.waitingCount
+        noteBacklog()
         if let failed = reporter.status.lastFailed, !files.ready.contains(where: { $0.description == failed }) {
             reporter.clearError()
         }
         claim(now)
         lookForGaps(files)
+    }
+
+    func noteBacklog() {
+        reporter.status.readyCount = schedule.waitingCount
+        reporter.status.oldestReady = schedule.oldestWaiting?.description
     }
 
     /// Once a lease; an archive that refuses is asked again, so that the status tells of it while nothing is pushed.

@@ -16,6 +16,8 @@ struct PushSchedule {
     }
 
     private var ready: Set<WALFileName> = []
+    /// Those of `ready` that are not durable yet, oldest first: a long backlog must not be searched for each of its files.
+    private var backlog: [WALFileName] = []
     private var archived: [WALFileName: WALSource.Identity] = [:]
     private var inFlight: Set<WALFileName> = []
     private var waiters: [WALFileName: [Waiter]] = [:]
@@ -34,15 +36,21 @@ struct PushSchedule {
     private static let longestDelay = Duration.seconds(30)
 
     /// Files that are `.ready` and not durable in the archive yet.
-    var waitingCount: Int { ready.count { archived[$0] == nil } }
+    var waitingCount: Int { backlog.count }
+    /// The one that waits longest.
+    var oldestWaiting: WALFileName? { backlog.first }
     var inFlightCount: Int { inFlight.count }
 
     /// Takes what `archive_status` shows; forgets what PostgreSQL has finished with.
     mutating func scanned(_ names: some Sequence<WALFileName>) {
         ready = Set(names)
         archived = archived.filter { ready.contains($0.key) || waiters[$0.key] != nil }
+        backlog = ready.filter { archived[$0] == nil }.sorted { $0.isArchivedBefore($1) }
         delays = delays.filter { ready.contains($0.key) || waiters[$0.key] != nil || gaps.contains($0.key) }
     }
+
+    /// Whether the last look at `archive_status` showed it.
+    func knows(_ name: WALFileName) -> Bool { ready.contains(name) }
 
     /// Takes up files that may be missing from the archive although PostgreSQL will not ask for them; they come after
     /// everything else, and only if the archive does not have them.
@@ -54,7 +62,9 @@ struct PushSchedule {
     mutating func asked(_ name: WALFileName, identity: WALSource.Identity?, by waiter: Waiter) -> Bool {
         if let identity, archived[name] == identity { return true }
         // Another file under a known name: push it again, and let the comparison decide.
-        archived[name] = nil
+        if archived.removeValue(forKey: name) != nil, ready.contains(name) {
+            backlog.insert(name, at: backlog.firstIndex { name.isArchivedBefore($0) } ?? backlog.endIndex)
+        }
         waiters[name, default: []].append(waiter)
         return false
     }
@@ -71,18 +81,19 @@ struct PushSchedule {
     /// - Returns: `onlyIfMissing`: an object that is there already is not compared, because nobody relies on it.
     mutating func next(at now: Instant) -> (name: WALFileName, onlyIfMissing: Bool)? {
         let asked = waiters.keys.filter { !inFlight.contains($0) }
-        if let name = first(of: asked) { return name }
+        if let name = asked.min(by: { $0.isArchivedBefore($1) }) { return begin(name) }
         guard wholeDelay.map({ $0.until <= now }) ?? true else { return nil }
         func isFree(_ name: WALFileName) -> Bool {
             archived[name] == nil && !inFlight.contains(name) && (delays[name].map { $0.until <= now } ?? true)
         }
-        return first(of: ready.filter(isFree)) ?? first(of: gaps.filter(isFree), onlyIfMissing: true)
+        if let name = backlog.first(where: isFree) { return begin(name) }
+        guard let name = gaps.filter(isFree).min(by: { $0.isArchivedBefore($1) }) else { return nil }
+        return begin(name, onlyIfMissing: true)
     }
 
-    private mutating func first(
-        of names: some Collection<WALFileName>, onlyIfMissing: Bool = false
+    private mutating func begin(
+        _ name: WALFileName, onlyIfMissing: Bool = false
     ) -> (name: WALFileName, onlyIfMissing: Bool)? {
-        guard let name = names.min(by: { $0.isArchivedBefore($1) }) else { return nil }
         inFlight.insert(name)
         return (name, onlyIfMissing)
     }
@@ -94,6 +105,8 @@ struct PushSchedule {
         case .archived(let identity):
             gaps.remove(name)
             archived[name] = identity
+            // Near the front, where the oldest are.
+            if let index = backlog.firstIndex(of: name) { backlog.remove(at: index) }
             delays[name] = nil
             wholeDelay = nil
         case .failed(let error):

@@ -12,6 +12,8 @@ struct WALPush: Sendable {
 
     struct Success: Hashable, Sendable {
         let source: WALSource.Identity
+        /// Written to the archive; 0: it was there already.
+        var storedBytes: UInt64 = 0
         /// Worth a line in the log: what was done in place of the usual.
         var note: String?
     }
@@ -32,9 +34,8 @@ struct WALPush: Sendable {
             if let reason = try source.mismatch(with: name, of: system) {
                 throw ArchiveError(.refused, "'\(path)' is not \(name): \(reason)")
             }
-            if try put(source, layout.wal(name, suffix: codec.suffix)) != .different {
-                return Success(source: source.identity)
-            }
+            let (outcome, bytes) = try put(source, layout.wal(name, suffix: codec.suffix))
+            if outcome != .different { return Success(source: source.identity, storedBytes: bytes) }
             switch name {
             case .history(let timeline) where try isUnused(source, timeline):
                 return Success(source: source.identity, note: "the archive holds a real \(name), which counts")
@@ -42,7 +43,7 @@ struct WALPush: Sendable {
                 throw ArchiveError(
                     .refused,
                     "the archive holds another \(name) already: it was not overwritten; two primaries, or two clusters, "
-                        + "have written to '\(layout.server)'")
+                        + "have written to '\(layout.server)'", isConflict: true)
             case .partial, .backup:
                 return try pushVariant(name, source)
             }
@@ -63,37 +64,41 @@ struct WALPush: Sendable {
     private func pushVariant(_ name: WALFileName, _ source: WALSource) throws -> Success {
         for number in 1...Self.mostVariants {
             let key = layout.variant(name, number: number, suffix: codec.suffix)
-            if try put(source, key) != .different {
+            let (outcome, bytes) = try put(source, key)
+            if outcome != .different {
                 return Success(
-                    source: source.identity,
+                    source: source.identity, storedBytes: bytes,
                     note: "the archive holds another \(name) already: this one was archived as '\(key)'")
             }
         }
         throw ArchiveError(.refused, "the archive holds \(Self.mostVariants) different copies of \(name)")
     }
 
-    private func put(_ source: WALSource, _ key: ObjectKey) throws -> PutOutcome {
-        try store.putIfAbsent(key, if: gate.check) { upload in
-            try compress(source, into: upload)
+    /// - Returns: also the bytes that were stored.
+    private func put(_ source: WALSource, _ key: ObjectKey) throws -> (PutOutcome, bytes: UInt64) {
+        var bytes: UInt64 = 0
+        let outcome = try store.putIfAbsent(key, if: gate.check) { upload in
+            bytes = try compress(source, into: upload)
         } isEqual: { existing in
             try isEqual(existing, to: source, key)
         }
+        return (outcome, outcome == .created ? bytes : 0)
     }
 
-    private func compress(_ source: WALSource, into upload: any ObjectUpload) throws {
+    private func compress(_ source: WALSource, into upload: any ObjectUpload) throws -> UInt64 {
+        var stored: UInt64 = 0
+        func store(_ piece: RawSpan) throws {
+            stored += UInt64(piece.byteCount)
+            try upload.write(piece)
+        }
         let encoder = try codec.makeEncoder()
         try source.rewind()
-        var count: UInt64 = 0
-        while true {
-            let piece = try source.read()
-            if piece.isEmpty { break }
-            count += UInt64(piece.count)
-            try encoder.write(piece.span.bytes) { try upload.write($0) }
-        }
-        try encoder.finish { try upload.write($0) }
+        let count = try source.readAll { piece in try encoder.write(piece, to: store) }
+        try encoder.finish(to: store)
         guard count == source.identity.size else {
             throw ArchiveError(.unavailable, "'\(source.path)' changed while it was read")
         }
+        return stored
     }
 
     /// Compares what the objects mean: another level of compression is no difference.

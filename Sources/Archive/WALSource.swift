@@ -44,6 +44,21 @@ final class WALSource {
         }
     }
 
+    /// Reads to the end, through memory that is allocated once.
+    /// - Returns: bytes.
+    func readAll(_ body: (RawSpan) throws -> Void) throws -> UInt64 {
+        let buffer = ReadBuffer(size: Self.pieceSize)
+        var total: UInt64 = 0
+        while true {
+            let count: Int
+            do { count = try buffer.read(from: file, body) } catch let error as SystemError where error.path == nil {
+                throw SystemError(error.operation, path: path, code: error.code)
+            }
+            if count == 0 { return total }
+            total += UInt64(count)
+        }
+    }
+
     /// Why this file must not be archived as `name` for `system`; nil when it may.
     func mismatch(with name: WALFileName, of system: SystemIdentifier) throws(SystemError) -> String? {
         switch name {

@@ -124,6 +124,30 @@ package struct ArchiveStatus: Hashable, Sendable, Codable {
     package var lastFailed: String?
     package var lastError: String?
     package var archivedBytes: UInt64
+    /// Of `archivedBytes`, as stored.
+    package var storedBytes: UInt64?
+    /// Failed attempts by their reason: `unavailable`, `refused`.
+    package var failures: [String: UInt64]?
+    /// Times that the archive held something else under the name of a file: two primaries, or two clusters.
+    package var conflicts: UInt64?
+    /// The file that waits longest.
+    package var oldestReady: String?
+    /// The newest history file that is durable in the archive, and the one whose name is taken by another content.
+    package var archivedHistory: TimelineID?
+    package var refusedHistory: TimelineID?
+    /// Files that restore_command was given, was told to be absent, and could not be given.
+    package var fetchedCount: UInt64?
+    package var absentCount: UInt64?
+    package var fetchFailedCount: UInt64?
+    /// Of `fetchedCount`, those that lay ready when they were asked for.
+    package var prefetchedCount: UInt64?
+    /// Requests to an object store, and what went wrong with the last one as long as none has succeeded since.
+    package var storeRequests: UInt64?
+    package var storeRetries: UInt64?
+    package var storeThrottled: UInt64?
+    package var storeTrouble: String?
+    /// nil: the tail is not shipped.
+    package var tail: TailStatus?
 
     package init() {
         archivedCount = 0
@@ -134,6 +158,29 @@ package struct ArchiveStatus: Hashable, Sendable, Codable {
         lastFailed = nil
         lastError = nil
         archivedBytes = 0
+    }
+}
+
+/// The WAL behind the last whole segment, on its way to the archive.
+package struct TailStatus: Hashable, Sendable, Codable {
+    /// Up to here everything is in the archive.
+    package var shipped: LSN?
+    /// Flushed by the server, and not in the archive.
+    package var lagBytes: UInt64
+    /// Since when something that was flushed is missing there; 0: nothing is.
+    package var lagSeconds: Double
+    /// Pieces, and their bytes before compression.
+    package var pieces: UInt64
+    package var bytes: UInt64
+    package var failures: UInt64
+    package var lastError: String?
+
+    package init() {
+        lagBytes = 0
+        lagSeconds = 0
+        pieces = 0
+        bytes = 0
+        failures = 0
     }
 }
 

@@ -18,11 +18,28 @@ package enum ArchiveLocation: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// What a store is opened for.
+    package enum Use: Sendable {
+        /// Few objects, large ones.
+        case backups
+        /// Many objects of a few MiB, several at once in little memory: what does not fit into 5 MiB goes in parts of that
+        /// size. Whoever waits for one comes again, so that news of trouble is worth more than patience.
+        case wal
+    }
+
     /// A store; asks the archive nothing yet.
-    package func open() throws(ObjectStoreError) -> any ObjectStore {
+    package func open(for use: Use = .backups) throws(ObjectStoreError) -> any ObjectStore {
         switch self {
         case .directory(let path): return DirectoryStore(root: path)
-        case .s3(let settings):
+        case .s3(var settings):
+            if use == .wal {
+                settings.partSize = 5 << 20
+                settings.partsInFlight = 1
+                settings.readSize = 2 << 20
+                settings.deadline = .seconds(120)
+                settings.idleTimeout = .seconds(10)
+                settings.longestRetryPause = .seconds(5)
+            }
             do throws(S3SettingsError) { return try S3Store(settings) } catch {
                 throw ObjectStoreError(.denied, error.description)
             }

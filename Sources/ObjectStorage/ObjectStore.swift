@@ -28,6 +28,9 @@ package protocol ObjectStore: Sendable, CustomStringConvertible {
     /// Removes many, in no order; those that are not there are fine. After an error some may be gone.
     func delete(_ keys: [ObjectKey]) throws(ObjectStoreError)
 
+    /// What was asked of a service so far; nil for a store that is none.
+    var traffic: S3Statistics? { get }
+
     /// Removes what uploads have left whose process died: what nobody has written to for `age`. Never an object.
     /// - Parameter prefix: only uploads of keys that begin so, up to and including a `/`; empty for all. Where a store
     ///   does not tell them apart, all.
@@ -84,6 +87,8 @@ package enum CreateOutcome: Hashable, Sendable {
 
 extension ObjectStore {
     package func read(_ key: ObjectKey) throws(ObjectStoreError) -> (any ObjectReader)? { try read(key, from: 0) }
+
+    package var traffic: S3Statistics? { nil }
 
     package func delete(_ keys: [ObjectKey]) throws(ObjectStoreError) { for key in keys { try delete(key) } }
 

@@ -34,10 +34,12 @@ final class S3Attempt: Sendable {
 /// Pauses between repetitions: random ones, so that many who were refused together do not come back together.
 struct BackOff {
     private var bound: Duration
+    private let longest: Duration
     private let deadline: Instant
 
-    init(_ first: Duration, until deadline: Instant) {
+    init(_ first: Duration, atMost longest: Duration = .seconds(20), until deadline: Instant) {
         bound = first
+        self.longest = longest
         self.deadline = deadline
     }
 
@@ -46,12 +48,10 @@ struct BackOff {
     /// Waits. False, at once, when there would be no time left afterwards.
     mutating func pause(atLeast least: Duration?) -> Bool {
         let random = Duration.nanoseconds(Int64.random(in: 0...max(1, bound.nanoseconds)))
-        let span = max(random, min(least ?? .zero, Self.longest))
+        let span = max(random, min(least ?? .zero, max(longest, .seconds(20))))
         guard span < rest else { return false }
         Pause.wait(span)
-        bound = min(bound * 2, Self.longest)
+        bound = min(bound * 2, longest)
         return true
     }
-
-    private static let longest = Duration.seconds(20)
 }

@@ -51,7 +51,8 @@ final class S3Client: Sendable {
         within limit: Duration? = nil
     ) throws(ObjectStoreError) -> S3Answer {
         let limit = limit ?? settings.deadline
-        var backOff = BackOff(settings.retryPause, until: BootClock.now() + limit)
+        var backOff = BackOff(
+            settings.retryPause, atMost: settings.longestRetryPause, until: BootClock.now() + limit)
         var (first, corrections, mayHaveBeenDone) = (first, 0, false)
         var earlier: String?
         while true {
@@ -73,6 +74,7 @@ final class S3Client: Sendable {
             let (verdict, answer) = judge(attempt.wait(), request, attempt, mayHaveBeenDone)
             switch verdict {
             case .final:
+                state.withLock { $0.statistics.trouble = nil }
                 if let answer { return answer }
                 throw ObjectStoreError(.unavailable, "\(what): no answer")
             case .hopeless(let kind, let text): throw ObjectStoreError(kind, "\(what): \(text)")
@@ -89,7 +91,10 @@ final class S3Client: Sendable {
                     throw ObjectStoreError(.unavailable, "\(what): not within \(limit.inSeconds) s: \(text)\(before)")
                 }
                 earlier = text
-                state.withLock { $0.statistics.retries += 1 }
+                state.withLock { state in
+                    state.statistics.retries += 1
+                    state.statistics.trouble = "\(what): \(text)"
+                }
             }
         }
     }
@@ -219,4 +224,6 @@ package struct S3Statistics: Hashable, Sendable {
     /// Of bodies.
     package var bytesSent: UInt64 = 0
     package var bytesReceived: UInt64 = 0
+    /// What went wrong with the last attempt, as long as none has succeeded since.
+    package var trouble: String?
 }

@@ -33,6 +33,8 @@ package struct S3Settings: Hashable, Sendable {
     /// The first repetition comes after a random part of this, each later one after that of twice as much. Somebody
     /// who gives credentials is not asked again within a hundred of it, as long as there are some.
     package var retryPause = Duration.milliseconds(100)
+    /// No repetition comes later than that after the one before, unless the store asks for it.
+    package var longestRetryPause = Duration.seconds(20)
     /// The object, under `prefix`, at which it is found out whether the store creates without overwriting.
     package var probe = ".pgmahout-probe"
 

@@ -24,6 +24,7 @@ package final class S3Store: ObjectStore {
     }
 
     package var statistics: S3Statistics { client.statistics }
+    package var traffic: S3Statistics? { client.statistics }
 
     // MARK: - Reading
 

@@ -40,6 +40,15 @@ import Testing
             archive.readyCount = 4
             archive.lastArchivedTime = Double(time(nil)) - 100
             archive.archivedBytes = 4096
+            archive.storedBytes = 512
+            archive.failures = ["unavailable": 2]
+            archive.conflicts = 0
+            archive.storeRequests = 20
+            archive.storeRetries = 3
+            archive.storeThrottled = 1
+            archive.fetchedCount = 5
+            archive.prefetchedCount = 4
+            archive.tail = TailStatus()
             $0.status.archive = archive
         }
         fixture.metrics.transitions.increment(.init(.failover, succeeded: true))
@@ -85,6 +94,8 @@ import Testing
             "pgmahout_replication_lag_bytes": "17", "pgmahout_replication_streaming": "0", "pgmahout_members": "2",
             "pgmahout_lease_remaining_seconds": "2.5", "pgmahout_loop_heartbeat_age_seconds": "1.5",
             "pgmahout_archiver_archived_total": "12", "pgmahout_archiver_failed_total": "2",
+            "pgmahout_archiver_failures_total{reason=\"unavailable\"}": "2",
+            "pgmahout_archiver_store_retries_total": "3", "pgmahout_archiver_prefetched_total": "4",
             "pgmahout_archiver_ready_files": "4", "pgmahout_archiver_archived_bytes_total": "4096",
             "pgmahout_orphans_reaped_total": "6", "pgmahout_postgres_restarts_total": "1",
             "pgmahout_fence_total": "0", "pgmahout_guard_respawns_total": "0",
