@@ -15,6 +15,10 @@ package struct ArchiveSettings: Hashable, Sendable {
     package var socketPath: String
     /// The system that may archive here; nil: the one that the data directory belongs to.
     package var systemIdentifier: SystemIdentifier?
+    /// nil: the WAL behind the last whole segment is not shipped.
+    package var tail: TailSettings?
+    /// Whether a replay that has come to the end of the whole segments gets the tail behind them.
+    package var servesTail = false
 
     /// Name of the cluster, whose the archive has to be; nil: not compared.
     package var cluster: String?

@@ -8,7 +8,7 @@ import Postgres
 final class ArchiverJobs {
     enum Completion: Sendable {
         case pushed(slot: Int, WALFileName, Result<WALPush.Success, ArchiveError>)
-        case fetched(slot: Int, connection: Int, ArchiverReply)
+        case fetched(slot: Int, connection: Int, ArchiverReply, Replay.Note?)
         /// nil: the data directory cannot tell yet whose it is.
         case claimed(Result<SystemIdentifier?, ArchiveError>)
     }
@@ -16,7 +16,7 @@ final class ArchiverJobs {
     let completions: Mailbox<Completion>
     private let store: any ObjectStore
     private let pushing: WALPush
-    private let fetching: WALFetch
+    private let replay: Replay
     private let identity: ArchiveIdentity
     private let pushers: [WorkerThread]
     private let fetchers: [WorkerThread]
@@ -39,7 +39,8 @@ final class ArchiverJobs {
         completions = try Mailbox()
         pushing = WALPush(
             store: store, layout: settings.layout, codec: GzipCodec(level: settings.compressionLevel), gate: gate)
-        fetching = WALFetch(store: store, layout: settings.layout)
+        let replay = try Replay(settings, store: store)
+        self.replay = replay
         identity = ArchiveIdentity(store: store, settings: settings)
         let count = max(2, settings.parallel)
         pushers = try (0..<count).map { try WorkerThread(name: "push-\($0)", capacity: 1) }
@@ -48,7 +49,10 @@ final class ArchiverJobs {
         idlePushers = Array(0..<count)
         idleFetchers = Array(0..<Self.fetcherCount)
         // Garbage is no reason to stop: if the archive does not answer, a push will say so.
-        chores.submit { try? store.removeAbandonedUploads(olderThan: Self.abandonedAfter) }
+        chores.submit {
+            replay.removeLeftovers()
+            try? store.removeAbandonedUploads(olderThan: Self.abandonedAfter)
+        }
     }
 
     /// nil: the archive is a directory.
@@ -95,15 +99,10 @@ final class ArchiverJobs {
         guard stuck.isEmpty, let slot = idleFetchers.popLast() else { return false }
         let request = WALFetch.Request(name: name, path: path)
         fetches[connection] = request
-        let (fetching, identity, completions) = (fetching, identity, completions)
+        let (replay, identity, completions) = (replay, identity, completions)
         fetchers[slot].submit {
-            let reply: ArchiverReply
-            do throws(ArchiveError) {
-                reply = try fetching.fetch(request, of: identity.known) ? .done : .absent
-            } catch {
-                reply = .failed(error)
-            }
-            completions.post(.fetched(slot: slot, connection: connection, reply))
+            let (reply, note) = replay.answer(request, of: identity.known)
+            completions.post(.fetched(slot: slot, connection: connection, reply, note))
         }
         return true
     }
@@ -122,5 +121,11 @@ final class ArchiverJobs {
         stuck.insert(connection)
     }
 
-    func stop() { for thread in pushers + fetchers + [chores] { thread.stop() } }
+    /// Gives back what nobody has asked for lately.
+    func rest(at now: Instant) { replay.rest(at: now) }
+
+    func stop() {
+        for thread in pushers + fetchers + [chores] { thread.stop() }
+        replay.stop()
+    }
 }

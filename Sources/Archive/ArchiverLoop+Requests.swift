@@ -36,8 +36,14 @@ extension ArchiverLoop {
 
     func take(_ completion: ArchiverJobs.Completion) {
         switch completion {
-        case .fetched(let slot, let connection, let reply):
+        case .fetched(let slot, let connection, let reply, let note):
             jobs.fetched(slot, for: connection)
+            reporter.fetched(reply, note)
+            switch note {
+            case .leftBehind(let text): report(ArchiverEvent(.notice, text))
+            case .fromTail(let text): report(ArchiverEvent(.notice, text))
+            case .prefetched, nil: break
+            }
             answer(connection, reply)
         case .claimed(let result): claimed(result)
         case .pushed(let slot, let name, let result):

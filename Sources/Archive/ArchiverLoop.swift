@@ -1,4 +1,5 @@
 import ClusterModel
+import Compression
 import ObjectStorage
 import Platform
 import Postgres
@@ -8,6 +9,7 @@ import Postgres
 final class ArchiverLoop {
     let settings: ArchiveSettings
     let jobs: ArchiverJobs
+    private let shipper: TailShipper?
     let gate = LeaseGate()
     let report: (ArchiverEvent) -> Void
     var schedule = PushSchedule()
@@ -41,11 +43,19 @@ final class ArchiverLoop {
         self.report = report
         self.control = ControlInput(descriptor: control)
         reporter = StatusReporter(descriptor: status)
-        jobs = try ArchiverJobs(settings, store: settings.location.open(for: .wal), gate: gate)
+        let store = try settings.location.open(for: .wal)
+        jobs = try ArchiverJobs(settings, store: store, gate: gate)
+        let gate = gate
+        shipper = try settings.tail.map { tail in
+            try TailShipper(
+                tail, dataDirectory: settings.dataDirectory, store: store, layout: settings.layout,
+                codec: GzipCodec(level: settings.compressionLevel), gate: gate)
+        }
         listener = try UnixListener(path: settings.socketPath)
     }
 
     func run() -> Int32 {
+        shipper?.start()
         report(ArchiverEvent(.info, "archiver started: \(settings.location), server \(settings.server)"))
         while !control.ended { turn() }
         finish()
@@ -61,6 +71,7 @@ final class ArchiverLoop {
         dropTheImpatient(now)
         var wake = nextScan
         reporter.note(jobs.traffic)
+        reporter.status.tail = gate.isOpen ? shipper?.status(waiting: schedule.waitingCount) : nil
         if let due = reporter.tell(at: now) { wake = min(wake, due) }
 
         let sockets = Dictionary(connections.map { ($0.value.socket.rawValue, $0.key) }) { first, _ in first }
@@ -139,6 +150,7 @@ final class ArchiverLoop {
         if let failed = reporter.status.lastFailed, !files.ready.contains(where: { $0.description == failed }) {
             reporter.clearError()
         }
+        jobs.rest(at: now)
         claim(now)
         lookForGaps(files)
     }
@@ -196,6 +208,7 @@ final class ArchiverLoop {
             for completion in jobs.completions.drain() { take(completion) }
         }
         _ = reporter.tell(at: BootClock.now() + .seconds(1))
+        shipper?.stop()
         jobs.stop()
         report(ArchiverEvent(.info, "archiver stopped"))
     }

@@ -28,7 +28,7 @@ package enum ArchiverWorker {
 
 /// Something that people may want to read in the log.
 package struct ArchiverEvent: Hashable, Sendable {
-    package enum Level: String, Sendable, CaseIterable { case debug, info, warning, error }
+    package enum Level: String, Sendable, CaseIterable { case debug, info, notice, warning, error }
 
     package let level: Level
     package let message: String

@@ -35,10 +35,11 @@ struct RecoveryRun {
     /// - Returns: the time of the last transaction that was replayed, as the server tells it.
     func run(in directory: String, _ progress: (ArchiveProgress) -> Void) throws -> String? {
         let runtime = try RuntimeDirectory()
-        let server = try WALServer(
-            ArchiveSettings(
-                location: request.archive, server: request.server, dataDirectory: directory,
-                socketPath: runtime.path + "/archive.sock"))
+        var serving = ArchiveSettings(
+            location: request.archive, server: request.server, dataDirectory: directory,
+            socketPath: runtime.path + "/archive.sock")
+        serving.servesTail = request.usesTail
+        let server = try WALServer(serving)
         defer { server.stop() }
         let log = try RecoveryLog(path: runtime.path + "/postgres.log")
         let registry = ChildRegistry()

@@ -28,6 +28,8 @@ package struct RestoreRequest: Hashable, Sendable {
     package var knownHistories: String?
     /// Whether the target may hold something: what is done with that is up to who restores.
     package var replacesTarget = false
+    /// Whether recovery goes on behind the last whole segment, with what was shipped of the next one.
+    package var usesTail = false
 
     package init(
         archive: ArchiveLocation, server: String, targetDirectory: String, target: RecoveryTarget = .latest,

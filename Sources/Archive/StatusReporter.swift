@@ -53,6 +53,15 @@ struct StatusReporter {
         status.lastError = error.message
     }
 
+    mutating func fetched(_ reply: ArchiverReply, _ note: Replay.Note?) {
+        switch reply {
+        case .done: status.fetchedCount = (status.fetchedCount ?? 0) + 1
+        case .absent: status.absentCount = (status.absentCount ?? 0) + 1
+        case .failed: status.fetchFailedCount = (status.fetchFailedCount ?? 0) + 1
+        }
+        if case .prefetched = note { status.prefetchedCount = (status.prefetchedCount ?? 0) + 1 }
+    }
+
     mutating func note(_ traffic: S3Statistics?) {
         guard let traffic else { return }
         status.storeRequests = traffic.requests

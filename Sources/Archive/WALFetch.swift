@@ -41,15 +41,25 @@ struct WALFetch: Sendable {
                 try deliver(reader, key, codec, request, of: system)
                 return true
             }
-            for suffix in Self.unreadable where try store.head(layout.wal(name, suffix: suffix)) != nil {
-                throw ArchiveError(.refused, "\(name) is in the archive as '\(suffix)', which cannot be read here")
-            }
-            // An empty mount point looks like an archive without this file.
-            guard try !store.listAll(layout.root).folders.isEmpty else {
-                throw ArchiveError(.unavailable, "\(store) holds nothing of '\(layout.server)': is it mounted?")
-            }
+            try confirmAbsence(of: name)
             return false
         } catch { throw ArchiveError(error) }
+    }
+
+    /// One listing instead of a question for each form that it might have.
+    private func confirmAbsence(of name: WALFileName) throws {
+        let bare = layout.wal(name, suffix: "")
+        let page = try store.list(layout.directory(of: name), after: bare, recursive: false)
+        for object in page.objects.prefix(16) {
+            for suffix in Self.unreadable where object.key.text == bare.text + suffix {
+                throw ArchiveError(.refused, "\(name) is in the archive as '\(suffix)', which cannot be read here")
+            }
+        }
+        guard page.objects.isEmpty, page.folders.isEmpty else { return }
+        // An empty mount point looks like an archive without this file.
+        guard try !store.listAll(layout.root).folders.isEmpty else {
+            throw ArchiveError(.unavailable, "\(store) holds nothing of '\(layout.server)': is it mounted?")
+        }
     }
 
     private func deliver(
@@ -63,7 +73,7 @@ struct WALFetch: Sendable {
             try Self.unpack(reader, key, codec, into: file)
             // Not synced: PostgreSQL does that itself with what it keeps.
             try file.close()
-            try check(WALSource(path: temporary), key, request.name, of: system)
+            try check(temporary, request.name, of: system, key)
             guard !request.isAbandoned else { throw ArchiveError(.unavailable, "nobody waits for it any more") }
             guard rename(temporary, request.path) == 0 else { throw SystemError("rename", path: request.path) }
         } catch {
@@ -90,15 +100,17 @@ struct WALFetch: Sendable {
     }
 
     /// PostgreSQL would stop at a segment of the wrong size, and would replay one of another system's.
-    private func check(_ source: WALSource, _ key: ObjectKey, _ name: WALFileName, of system: SystemIdentifier?) throws
-    {
+    /// - Parameter key: nil: what the archive has of it is not one object.
+    func check(_ path: String, _ name: WALFileName, of system: SystemIdentifier?, _ key: ObjectKey? = nil) throws {
         guard case .segment = name else { return }
+        let source = try WALSource(path: path)
+        let what = key.map { "'\($0)' in the archive" } ?? "the tail in the archive"
         guard let header = WALPageHeader(try source.read(upTo: WALPageHeader.size)) else {
-            throw ArchiveError(.refused, "'\(key)' in the archive is no WAL segment")
+            throw ArchiveError(.refused, "\(what) is no WAL segment")
         }
         let expected = system ?? SystemIdentifier(rawValue: header.systemIdentifier)
         if let reason = try source.mismatch(with: name, of: expected) {
-            throw ArchiveError(.refused, "'\(key)' in the archive is not \(name): \(reason)")
+            throw ArchiveError(.refused, "\(what) is not \(name): \(reason)")
         }
     }
 }

@@ -135,6 +135,10 @@ extension PgmahoutConfiguration {
         package var compressionLevel = 0
         /// Segments in flight at once.
         package var parallel = 0
+        /// How long clients wait after a promotion for its history file to be in the archive.
+        package var historyWait = Duration.zero
+        /// Between two looks at how far WAL is flushed; nil: what is behind the last whole segment is not shipped.
+        package var tailInterval: Duration?
         init() {}
     }
 

@@ -26,6 +26,24 @@ extension Schema {
                 key(
                     "parallel", .integer(1...64), fallback: .text("2"), into: \.parallel,
                     "How many segments are in flight at once."),
+                key(
+                    "historyWait", .duration(.zero ... .seconds(60)), fallback: .text("1s"), into: \.historyWait,
+                    """
+                    After a promotion clients wait so long at most until the archive has the history file of the new
+                    timeline, which proves that nobody else has made a timeline of that number. 0s: not at all.
+                    """),
+            ]),
+        SchemaSection(
+            path: "archive.tail",
+            documentation: """
+                Shipping of the WAL behind the last whole segment, so that the loss of all members at once costs less
+                than a segment. Each piece is an object of its own: at a bucket that charges for requests, mind the price.
+                """,
+            isOptional: true,
+            keys: [
+                key(
+                    "interval", .durationOrOff(.milliseconds(100) ... .seconds(600)), fallback: .text("off"),
+                    into: \.tailInterval, "How often, while there is something new; such as 250ms. off: never.")
             ]),
         archivePlace.s3,
     ]

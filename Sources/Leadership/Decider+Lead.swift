@@ -9,7 +9,7 @@ extension Decider {
         if memory.led?.term != store.held?.term {
             memory.led = store.held.map { Memory.Led(term: $0.term, since: now) }
         }
-        if running?.inRecovery ?? true { memory.gate = nil }
+        if running?.inRecovery ?? true { (memory.gate, memory.closedSince) = (nil, nil) }
         if let data, data.systemIdentifier != (record.systemIdentifier ?? data.systemIdentifier) {
             return release(to: nil)
         }
@@ -68,6 +68,8 @@ extension Decider {
                     if handOverAfterCrash(record) { return }
                     memory.arriving = memory.arriving ?? crashRestart(record)
                 }
+                // Whoever was refused its timeline stays closed when it comes back on it.
+                if local.history == .refused(data.timeline) { decision.admitsClientsAtOpening = false }
                 if mayOpen { operate(.start(.primary)) }
             } else if data.rewindPending || (data.wasPrimary && record.primary != me.name) {
                 release(to: nil)
@@ -96,6 +98,8 @@ extension Decider {
             next.timelineStart = nil
             write(next)
         } else {
+            // Clients come in once the archive has the history file (rule 4).
+            if settings.historyPatience > .zero { decision.admitsClientsAtOpening = false }
             operate(.promote(to: claimed))
         }
     }
@@ -113,6 +117,8 @@ extension Decider {
     /// A primary that does not answer, or whose disk does not, is of no use; but only a ready replica is better. A full
     /// disk is no reason: the others have the same data, and room can be made.
     private mutating func giveUpWhenUseless(_ running: LocalState.Running) {
+        // It gives way for another reason (`waitsForHistory`).
+        if memory.closedSince != nil, local.history == .refused(running.timeline) { return }
         var silent = now.since(running.provedAt)
         var what = "postgres has not answered"
         if case .hung(let since) = local.disk, now.since(since) > silent {

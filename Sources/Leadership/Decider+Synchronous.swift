@@ -167,9 +167,10 @@ extension Decider {
     /// In `strict` nobody sees what is not replicated yet: clients come in once enough standbys have all that was there.
     mutating func admitClients(_ running: LocalState.Running) {
         guard !running.admitsClients else {
-            memory.gate = nil
+            (memory.gate, memory.closedSince) = (nil, nil)
             return
         }
+        guard !waitsForHistory(running) else { return }
         let gate = memory.gate ?? running.flushed
         memory.gate = gate
         let setting = running.synchronous
@@ -183,5 +184,33 @@ extension Decider {
         } else {
             decision.problem = "clients wait until \(setting.required) synchronous standbys are back"
         }
+    }
+
+    /// Rule 4: the archive takes the history file of a new timeline only from one. Whoever has stored it may open. Where
+    /// another one is there, two have made the same timeline, whatever the record says: a store that went back, or a
+    /// second cluster on this archive. Nothing has been acknowledged to a client yet, so it stays closed, and whoever
+    /// can take over does so, on a number of its own. An archive that does not answer holds nobody up for longer than
+    /// `historyPatience`: the record has promised the number, and the archive is one more net under that.
+    private mutating func waitsForHistory(_ running: LocalState.Running) -> Bool {
+        guard settings.historyPatience > .zero, running.timeline > TimelineID(1) else { return false }
+        let since = memory.closedSince ?? now
+        memory.closedSince = since
+        switch local.history {
+        case .stored(running.timeline): return false
+        case .refused(running.timeline):
+            decision.problem =
+                "the archive holds another history of timeline \(running.timeline): two primaries, or two clusters, have "
+                + "made it, and no clients are let in"
+            if operation == nil, memory.handover == nil, bestSuccessor() != nil {
+                memory.givesUpSince = memory.givesUpSince ?? now
+                operate(.stop(.fence))
+            }
+            return true
+        default: break
+        }
+        guard now < since + settings.historyPatience else { return false }
+        wake(at: since + settings.historyPatience)
+        decision.problem = "clients wait until the archive has the history of timeline \(running.timeline)"
+        return true
     }
 }

@@ -33,6 +33,9 @@ package struct LeadershipSettings: Hashable, Sendable {
     /// How long a member without data waits over a missing record before it makes a new cluster: if the record was lost,
     /// the members that have data make it anew meanwhile. At least three D unless zero.
     package var bootstrapPatience: Duration
+    /// How long clients wait after a promotion for the history file of the new timeline to be in the archive; zero: not
+    /// at all, as where there is no archive.
+    package var historyPatience = Duration.zero
 
     package init(
         duration: Duration = .seconds(6), renewEvery: Duration = .seconds(1), giveUpAfter: Duration = .seconds(4),

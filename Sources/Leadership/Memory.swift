@@ -63,8 +63,9 @@ package struct Memory: Hashable, Sendable {
     var recording: Recording?
     /// When each standby was last seen streaming.
     var streamed: [MemberName: Instant] = [:]
-    /// What the server had when it was opened without ordinary clients.
+    /// What the server had when it was opened without ordinary clients, and since when it is open so.
     var gate: LSN?
+    var closedSince: Instant?
 
     // MARK: Standing
 

@@ -145,8 +145,19 @@ package struct LocalState: Hashable, Sendable {
     package var disk: DiskHealth = .fine
     /// A change of `synchronous_standby_names` or of who is let in is on its way into effect.
     package var settingInFlight = false
+    /// What became of the history file of the newest timeline that was handed to the archive.
+    package var history = HistoryInArchive.unknown
 
     package init() {}
+}
+
+/// The history file of a timeline, created in the archive and never overwritten: whoever has stored it has that number.
+package enum HistoryInArchive: Hashable, Sendable {
+    /// Not handed over yet, or the archive cannot be reached.
+    case unknown
+    case stored(TimelineID)
+    /// The archive holds another file of that name: somebody else has made a timeline of that number.
+    case refused(TimelineID)
 }
 
 /// What pg_control and our own marker files say of a data directory.

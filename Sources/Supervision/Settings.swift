@@ -32,7 +32,7 @@ struct LoadedConfiguration: Sendable {
     var archiverSocket: String { configuration.runDirectory + "/archiver.sock" }
 
     var leadership: LeadershipSettings {
-        LeadershipSettings(
+        var settings = LeadershipSettings(
             duration: configuration.lease.duration, renewEvery: configuration.lease.renewEvery,
             giveUpAfter: configuration.lease.giveUpAfter, killWithin: configuration.lease.killWithin,
             maximumLag: configuration.replication.maximumLag,
@@ -43,6 +43,8 @@ struct LoadedConfiguration: Sendable {
             synchronousMode: configuration.synchronous.mode, synchronousCount: configuration.synchronous.count,
             quorumTakeOverAfter: configuration.lease.quorumTakeOverAfter,
             bootstrapPatience: configuration.bootstrap.patience)
+        settings.historyPatience = configuration.archive?.historyWait ?? .zero
+        return settings
     }
 
     var server: ServerConfiguration {

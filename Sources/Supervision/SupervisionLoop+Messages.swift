@@ -58,7 +58,10 @@ extension SupervisionLoop {
 
     func takeArchiverReports() {
         for line in workers[.archiver]?.lines() ?? [] {
-            if let status = try? JSONDecoder().decode(ArchiveStatus.self, from: Data(line)) { archiveStatus = status }
+            guard let status = try? JSONDecoder().decode(ArchiveStatus.self, from: Data(line)) else { continue }
+            archiveStatus = status
+            let stored = status.archivedHistory.map { HistoryInArchive.stored($0) }
+            observation.local.history = status.refusedHistory.map { .refused($0) } ?? stored ?? .unknown
         }
     }
 }

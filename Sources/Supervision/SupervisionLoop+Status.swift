@@ -143,7 +143,7 @@ extension SupervisionLoop {
         }
         if !running.inRecovery {
             guard status.role == .primary else { return (false, "holds no valid lease") }
-            guard running.admitsClients else { return (false, "clients wait until synchronous standbys are back") }
+            guard running.admitsClients else { return (false, status.problem ?? "clients are not let in yet") }
             return (true, "accepts writes under a valid lease")
         }
         if observation.operation?.isPromotion == true { return (false, "is being promoted") }

@@ -20,14 +20,15 @@ struct ArchiveWiring {
             socketPath: configuration.runDirectory + "/archiver.sock", compressionLevel: archive.compressionLevel,
             parallel: archive.parallel)
         settings.cluster = configuration.cluster
+        settings.tail = archive.tailInterval.map { TailSettings(interval: $0, connection: server("pgmahout tail")) }
         return settings
     }
 
     /// This member's own server, as its superuser over the local socket.
-    func server() -> ConnectionInfo {
+    func server(_ applicationName: String = "pgmahout backup") -> ConnectionInfo {
         ConnectionInfo(
             host: configuration.runDirectory, port: configuration.postgres.port, user: configuration.postgres.superuser,
-            applicationName: "pgmahout backup")
+            applicationName: applicationName)
     }
 }
 

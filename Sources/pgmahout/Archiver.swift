@@ -35,6 +35,7 @@ struct Archiver: ParsableCommand {
         switch level {
         case .debug: .debug
         case .info: .info
+        case .notice: .notice
         case .warning: .warning
         case .error: .error
         }

@@ -16,6 +16,12 @@ struct RestoreSourceOptions: ParsableArguments {
     @Option(help: "How many parts are unpacked at once.")
     var parallel = 2
 
+    @Flag(
+        help: ArgumentHelp(
+            "Go on behind the last whole segment, with what archive.tail has shipped of the next one; only as far as the "
+                + "archive reaches."))
+    var tail = false
+
     func validate() throws {
         guard (1...64).contains(parallel) else { throw ValidationError("--parallel takes 1 to 64") }
         guard archive.archive == nil || binDirectory != nil else {
@@ -31,10 +37,15 @@ struct RestoreSourceOptions: ParsableArguments {
         guard let programs = binDirectory ?? location.configuration?.postgres.binDirectory else {
             throw Failure(.usage, "--bin-directory is missing")
         }
-        return RestoreRequest(
+        guard !tail || targets.target == .latest else {
+            throw Failure(.usage, "--tail goes with a restore as far as the archive reaches, not to a target before")
+        }
+        var request = RestoreRequest(
             archive: location.archive, server: location.server, targetDirectory: directory, target: targets.target,
             backupID: targets.backup, binDirectory: programs, walClient: Programs.path("pgmahout-wal"),
             guardProgram: Programs.path("pgmahout-guard"), parallel: parallel)
+        request.usesTail = tail
+        return request
     }
 
     /// For a server that recovers by itself: fetches from the same archive, without an archiver.

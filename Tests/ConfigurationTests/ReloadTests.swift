@@ -25,7 +25,7 @@ struct ReloadTests {
             reload.waiting == [
                 "http.port", "log.level", "log.format", "archive.directory", "archive.server",
                 "archive.compressionLevel",
-                "archive.parallel",
+                "archive.parallel", "archive.historyWait", "archive.tail.interval",
             ])
         var expected = old
         expected.postgres.parameters = ["work_mem": "8MB"]
