@@ -46,12 +46,20 @@ struct BackOff {
     var rest: Duration { max(.zero, deadline.since(BootClock.now())) }
 
     /// Waits. False, at once, when there would be no time left afterwards.
-    mutating func pause(atLeast least: Duration?) -> Bool {
+    /// - Parameter isOver: asked now and then; true ends the pause, but not before `least`.
+    mutating func pause(atLeast least: Duration?, unless isOver: () -> Bool = { false }) -> Bool {
         let random = Duration.nanoseconds(Int64.random(in: 0...max(1, bound.nanoseconds)))
         let span = max(random, min(least ?? .zero, max(longest, .seconds(20))))
         guard span < rest else { return false }
-        Pause.wait(span)
+        let (begun, needed) = (BootClock.now(), min(least ?? .zero, span))
+        while true {
+            let passed = BootClock.now().since(begun)
+            if passed >= span || (passed >= needed && isOver()) { break }
+            Pause.wait(min(span - passed, Self.look))
+        }
         bound = min(bound * 2, longest)
         return true
     }
+
+    private static let look = Duration.milliseconds(50)
 }

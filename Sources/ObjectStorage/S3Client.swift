@@ -13,6 +13,12 @@ final class S3Client: Sendable {
         /// When the bucket was last seen to exist.
         var bucketSeen: Instant?
         var statistics = S3Statistics()
+        /// When an answer stood the last time.
+        var succeeded: Instant?
+        /// Nothing has succeeded for a second, and something failed.
+        var isOut = false
+        /// Whoever pauses because of an outage goes on when it is over: the oldest must not come last.
+        var outagesOver = 0
     }
 
     let settings: S3Settings
@@ -74,7 +80,11 @@ final class S3Client: Sendable {
             let (verdict, answer) = judge(attempt.wait(), request, attempt, mayHaveBeenDone)
             switch verdict {
             case .final:
-                state.withLock { $0.statistics.trouble = nil }
+                state.withLock { state in
+                    state.statistics.trouble = nil
+                    state.succeeded = BootClock.now()
+                    if state.isOut { (state.isOut, state.outagesOver) = (false, state.outagesOver + 1) }
+                }
                 if let answer { return answer }
                 throw ObjectStoreError(.unavailable, "\(what): no answer")
             case .hopeless(let kind, let text): throw ObjectStoreError(kind, "\(what): \(text)")
@@ -85,7 +95,13 @@ final class S3Client: Sendable {
                 if let answer { return answer }
             case .again(let text, let mayBeDone, let after):
                 mayHaveBeenDone = mayHaveBeenDone || mayBeDone
-                guard backOff.pause(atLeast: after) else {
+                let outages = state.withLock { state in
+                    let isSilent = state.succeeded.map { BootClock.now().since($0) > .seconds(1) } ?? true
+                    if isSilent { state.isOut = true }
+                    return state.outagesOver
+                }
+                let isOver = { self.state.withLock { $0.outagesOver != outages } }
+                guard backOff.pause(atLeast: after, unless: isOver) else {
                     // The last attempt had little time left: what was said before it tells more.
                     let before = earlier.map { $0 == text ? "" : "; before that: \($0)" } ?? ""
                     throw ObjectStoreError(.unavailable, "\(what): not within \(limit.inSeconds) s: \(text)\(before)")
