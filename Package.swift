@@ -57,6 +57,10 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         // Comes with libpq-dev, which depends on it; libpq and libcurl have it loaded anyway.
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        // OpenSSL's libssl, of the same package.
+        .target(
+            name: "CTLS", cSettings: strictC,
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CCurlShim", dependencies: ["CCurl"], cSettings: strictC),
         // Optional: works with and without the header of ISA-L, with and without its library.
         .target(name: "CISAL", cSettings: strictC),
@@ -76,12 +80,13 @@ let package = Package(
         room("ObjectStorage", ["ClusterModel", "Platform", "HTTPTransport", "CCrypto"]),
         room("Archive", ["ClusterModel", "Platform", "Postgres", "Compression", "ObjectStorage"]),
         room("Metrics"),
-        room("Management", ["ClusterModel", "Metrics"] + nio),
+        room("TLS", ["CTLS"]),
+        room("Management", ["ClusterModel", "Metrics", "TLS"] + nio),
         room(
             "Supervision",
             [
                 "ClusterModel", "Leadership", "Platform", "Configuration", "LeaseStores", "Postgres", "HTTPTransport",
-                "Management", "Metrics", "Logs", "Kubernetes", logging,
+                "Management", "Metrics", "Logs", "Kubernetes", "TLS", logging,
             ]),
 
         .executableTarget(
@@ -136,7 +141,7 @@ let package = Package(
         tests(
             "ManagementTests",
             [
-                "Management", "Metrics", "ClusterModel", "Platform", "TestSupport",
+                "Management", "Metrics", "ClusterModel", "Platform", "TestSupport", "TLS", "HTTPTransport",
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         tests(
@@ -148,6 +153,8 @@ let package = Package(
         tests(
             "pgmahoutTests",
             ["pgmahout", "ClusterModel", "Configuration", "Archive", "Management", argumentParser]),
-        tests("AcceptanceTests", ["ClusterModel", "Platform", "Postgres", "Kubernetes", "LeaseStores", "TestSupport"]),
+        tests(
+            "AcceptanceTests",
+            ["ClusterModel", "Platform", "Postgres", "Kubernetes", "LeaseStores", "HTTPTransport", "TestSupport"]),
     ]
 )

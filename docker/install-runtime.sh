@@ -12,7 +12,7 @@ major=${PG_MAJOR:-15}
 uid=${PG_UID:-999}
 root=${ROOT:-}
 home=/var/lib/postgresql
-packages=("postgresql-$major" libpq5 zlib1g libisal2 libcurl4 ca-certificates tzdata)
+packages=("postgresql-$major" libpq5 libssl3 zlib1g libisal2 libcurl4 ca-certificates tzdata)
 
 fail() {
     printf '%s\n' "${0##*/}: $*" >&2

@@ -25,6 +25,9 @@ struct FileCheck: Sendable {
         secret("http.tokenFile") { $0.http.tokenFile },
         // While it is changed, the new secret stands before the old one.
         secret("peers.secretFile", lines: 4) { $0.peers.secretFile },
+        certificates("http.tls.certificateFile") { $0.http.tls.certificateFile },
+        certificates("http.tls.keyFile") { $0.http.tls.keyFile },
+        certificates("http.tls.caFile") { $0.http.tls.caFile },
         certificates("lease.etcd.caFile") { $0.lease.etcd.caFile },
         certificates("lease.etcd.certificateFile") { $0.lease.etcd.certificateFile },
         certificates("lease.etcd.keyFile") { $0.lease.etcd.keyFile },

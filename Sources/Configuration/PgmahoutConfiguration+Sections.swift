@@ -67,6 +67,18 @@ extension PgmahoutConfiguration {
         package var advertise = ""
         /// nil: calls that change something are answered on loopback only.
         package var tokenFile: String?
+        package var tls = TLS()
+        init() {}
+    }
+
+    /// TLS beside plain HTTP on the same port, PEM files; all nil: none.
+    package struct TLS: Hashable, Sendable {
+        package var certificateFile: String?
+        package var keyFile: String?
+        /// Authorities of client certificates, and of the other members'.
+        package var caFile: String?
+        /// Names of client certificates that may change things.
+        package var controllers: [String] = []
         init() {}
     }
 
@@ -95,6 +107,10 @@ extension PgmahoutConfiguration {
     package struct Peers: Hashable, Sendable {
         /// nil: members neither consent to each other nor vote.
         package var secretFile: String?
+        /// Members know each other by their certificates instead.
+        package var certificates = false
+        /// Members can consent to each other and vote.
+        package var knowEachOther: Bool { secretFile != nil || certificates }
         init() {}
     }
 

@@ -38,8 +38,9 @@ package struct PgmahoutConfiguration: Hashable, Sendable {
     /// Blank: the loader fills in every value from the schema, so that no default stands in two places.
     init() {}
 
-    /// `http://host:port` at which other members and people reach this member's management interface.
+    /// `http://host:port`, or `https://host:port` where there is a certificate, at which other members and people reach this member's management interface.
     package var apiURL: String {
-        "http://" + (http.advertise.contains(":") ? "[\(http.advertise)]" : http.advertise) + ":\(http.port)"
+        (http.tls.certificateFile == nil ? "http://" : "https://")
+            + (http.advertise.contains(":") ? "[\(http.advertise)]" : http.advertise) + ":\(http.port)"
     }
 }

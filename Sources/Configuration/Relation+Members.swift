@@ -15,13 +15,31 @@ extension Relation {
                 "at least \(Quantities.text(least)), which is lease.renewEvery and half a second, or off"
             )
         },
-        Relation("peers.secretFile", ["synchronous.mode"]) { configuration in
+        Relation("peers.secretFile", ["synchronous.mode", "peers.certificates"]) { configuration in
             let mode = configuration.synchronous.mode
-            guard mode.isLossless, configuration.peers.secretFile == nil else { return nil }
+            guard mode.isLossless, !configuration.peers.knowEachOther else { return nil }
             return (
                 "missing, while synchronous.mode is \(mode.rawValue)",
-                "a file with a secret that all members share: without votes nobody could ever take over"
+                "a file with a secret that all members share, or peers.certificates: without votes nobody could ever "
+                    + "take over"
             )
+        },
+        Relation("peers.certificates", ["http.tls.certificateFile", "http.tls.caFile"]) { configuration in
+            let tls = configuration.http.tls
+            guard configuration.peers.certificates, tls.certificateFile == nil || tls.caFile == nil else { return nil }
+            return ("found true without certificates", "http.tls with certificateFile, keyFile and caFile, or false")
+        },
+        together("http.tls.certificateFile", "http.tls.keyFile") {
+            ($0.http.tls.certificateFile, $0.http.tls.keyFile)
+        },
+        Relation("http.tls.caFile", ["http.tls.certificateFile"]) { configuration in
+            let tls = configuration.http.tls
+            guard tls.caFile != nil, tls.certificateFile == nil else { return nil }
+            return ("found without http.tls.certificateFile", "certificateFile and keyFile beside it, or none of them")
+        },
+        Relation("http.tls.controllers", ["http.tls.caFile"]) { configuration in
+            guard !configuration.http.tls.controllers.isEmpty, configuration.http.tls.caFile == nil else { return nil }
+            return ("found names without http.tls.caFile", "the authorities that sign these people's certificates")
         },
         Relation("traits.replicateFrom", ["member"]) { configuration in
             guard configuration.traits.replicateFrom == configuration.member else { return nil }

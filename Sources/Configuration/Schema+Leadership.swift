@@ -25,7 +25,13 @@ extension Schema {
                     """
                     File with a secret that all members share, one line. Without it they neither vote nor consent.
                     To change it: put the new one before the old one on all members, then take the old one away.
-                    """)
+                    """),
+                SchemaKey(
+                    "certificates", .flag, fallback: .text("false"), into: \.peers.certificates,
+                    """
+                    Members know each other by the certificates of http.tls instead of the secret: each asks in the name
+                    of its own. First http.tls on all members, then this on all.
+                    """),
             ]),
         SchemaSection(
             path: "failover", documentation: "When a primary hands over.",

@@ -64,6 +64,28 @@ extension Schema {
                 ),
             ]),
         SchemaSection(
+            path: "http.tls",
+            documentation: """
+                TLS on the same port, beside plain HTTP: for what members ask of each other, and for changes by people
+                with a client certificate. The files are read again when they change.
+                """,
+            keys: [
+                SchemaKey(
+                    "certificateFile", .absolutePath, example: "/secrets/tls/tls.crt",
+                    intoOptional: \.http.tls.certificateFile,
+                    "This member's certificate (PEM), with its name of `member` among the DNS names."),
+                SchemaKey(
+                    "keyFile", .absolutePath, example: "/secrets/tls/tls.key", intoOptional: \.http.tls.keyFile,
+                    "Its private key (PEM)."),
+                SchemaKey(
+                    "caFile", .absolutePath, example: "/secrets/tls/ca.crt", intoOptional: \.http.tls.caFile,
+                    "Certificates (PEM) of the authorities that sign the members' certificates and those of people."),
+                SchemaKey(
+                    "controllers", .certificateNames, fallback: .emptyList, example: "[admin]",
+                    into: \.http.tls.controllers,
+                    "Names of client certificates that may change things, as the token may."),
+            ]),
+        SchemaSection(
             path: "log", documentation: "One stream on standard output: pgmahout's own records and those of postgres.",
             keys: [
                 SchemaKey(

@@ -70,6 +70,13 @@ extension ValueKind where Value == [String] {
         uniqueList("a list of names of slots, such as [backup_tool]") { slotNameProblem($0) }
     }
 
+    /// Names in certificates.
+    static var certificateNames: ValueKind {
+        uniqueList("a list of names in certificates, such as [admin]") { text in
+            (1...255).contains(text.utf8.count) && TextRules.isOneLine(text) ? nil : "a name on one line"
+        }
+    }
+
     /// Logical slots, `name@database/plugin`.
     static var logicalSlots: ValueKind {
         uniqueList("a list of logical slots, such as [orders@app/pgoutput]") { text in

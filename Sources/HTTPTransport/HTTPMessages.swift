@@ -19,6 +19,8 @@ package struct HTTPRequest: Sendable {
     package var responseLimit: Int
     /// For `https`.
     package var tls: HTTPTLS
+    /// `host:port` to connect to instead of what the URL names, which the certificate must be for all the same.
+    package var connectTo: String?
     /// Whether the request, when it has a body, may be sent once more if a kept connection breaks before the answer
     /// begins. The server may have carried it out already: false for what must not be done twice, which then is
     /// `unreachable`.

@@ -38,3 +38,17 @@ final class HeaderList {
             }
     }
 }
+
+/// Texts in libcurl's form; they have to live as long as the transfer.
+final class StringList {
+    private(set) var first: UnsafeMutablePointer<curl_slist>?
+
+    init(_ texts: [String]) throws(HTTPError) {
+        for text in texts {
+            guard let longer = curl_slist_append(first, text) else { throw .invalid("no memory for a list") }
+            first = longer
+        }
+    }
+
+    deinit { curl_slist_free_all(first) }
+}

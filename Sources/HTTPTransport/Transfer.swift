@@ -11,6 +11,7 @@ final class Transfer {
     /// libcurl writes its message there until the handle is gone.
     private let message: UnsafeMutablePointer<CChar>
     private let request: HTTPRequest
+    private var detour: StringList?
     private var bodySent = 0
     private var body: [UInt8] = []
     private var head = ResponseHead()
@@ -53,6 +54,10 @@ final class Transfer {
         try check(ccs_set_long(easy, CURLOPT_TCP_KEEPIDLE, 10), "TCP_KEEPIDLE")
         try check(ccs_set_long(easy, CURLOPT_TCP_KEEPINTVL, 5), "TCP_KEEPINTVL")
         try check(ccs_set_list(easy, CURLOPT_HTTPHEADER, headerList.first), "HTTPHEADER")
+        if let place = request.connectTo {
+            detour = try StringList(["::" + place])
+            try check(ccs_set_list(easy, CURLOPT_CONNECT_TO, detour?.first), "CONNECT_TO")
+        }
         if isTLS { try configureTLS(easy, request.tls, check) }
 
         // The handle never outlives this object.

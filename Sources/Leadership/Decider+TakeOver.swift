@@ -38,7 +38,7 @@ extension Decider {
         guard let state = record.synchronous, state.mode.isLossless, let patience = settings.quorumTakeOverAfter,
             record.holder != nil, record.holder?.name != me.name, !isRolledBack,
             let since = memory.renewalUnchangedSince, now >= since + patience,
-            holds(.bootedVoterWaits, now >= observation.bootedAt + record.duration)
+            holds(.bootedVoterWaits, now >= observation.promisesKnownSince + record.duration)
         else { return false }
         return isHolderSilent(record)
     }

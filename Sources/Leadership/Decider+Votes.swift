@@ -27,7 +27,7 @@ extension Decider {
         guard let state = record.synchronous, state.mode.isLossless, let patience = settings.quorumTakeOverAfter else {
             return "the lease of \(record.holder?.name.rawValue ?? "the holder") has not run out"
         }
-        guard holds(.bootedVoterWaits, now >= observation.bootedAt + record.duration) else {
+        guard holds(.bootedVoterWaits, now >= observation.promisesKnownSince + record.duration) else {
             return "booted lately: what it promised before is forgotten"
         }
         guard let since = memory.renewalUnchangedSince, now >= since + patience / 2 else {

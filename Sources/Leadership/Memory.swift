@@ -69,7 +69,8 @@ package struct Memory: Hashable, Sendable {
 
     // MARK: Standing
 
-    var promise: Promise?
+    /// Also of an earlier run, where that is known.
+    package var promise: Promise?
     /// The vote that binds, whether it is in effect (the WAL receiver is gone) or not yet.
     var ballot: Vote?
     /// Since when this member has wanted to take over from the present renewal.
@@ -117,9 +118,14 @@ package struct Memory: Hashable, Sendable {
         var since: Instant
     }
 
-    struct Promise: Hashable, Sendable {
-        var holder: Incarnation
-        var until: Instant
+    package struct Promise: Hashable, Sendable {
+        package var holder: Incarnation
+        package var until: Instant
+
+        package init(holder: Incarnation, until: Instant) {
+            self.holder = holder
+            self.until = until
+        }
     }
 
     struct Recording: Hashable, Sendable {

@@ -17,8 +17,9 @@ package struct Observation: Hashable, Sendable {
     package var leaderHistory: TimelineHistory?
     /// Members that consented to the holder's going on without the store, by round.
     package var consents: [MemberName: Consent]
-    /// When this run began: what was promised before is forgotten, so some things wait for D from here.
-    package var bootedAt: Instant
+    /// Whatever this member promised since then is in its memory; before that it may have promised anything. When this
+    /// run began, unless a journal of earlier runs was found.
+    package var promisesKnownSince: Instant
     /// Milliseconds since 1970 by the wall clock: only for requests that name a time of day.
     package var wallClock: Int64
     /// PID 1 was asked to stop; 2 and more: asked again, so do not hand over first.
@@ -37,7 +38,7 @@ package struct Observation: Hashable, Sendable {
         peers = [:]
         leaderHistory = nil
         consents = [:]
-        self.bootedAt = bootedAt
+        promisesKnownSince = bootedAt
         wallClock = 0
         shutdownRequests = 0
     }

@@ -50,8 +50,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var commands: UInt64 = 0
     private var readsWhileClosing = 0
 
-    init(shared: Shared, peer: SocketAddress?) {
+    private let secure: SecureChannel?
+
+    init(shared: Shared, peer: SocketAddress?, secure: SecureChannel? = nil) {
         self.shared = shared
+        self.secure = secure
         assembler = RequestAssembler(
             bodyBytes: shared.limits.bodyBytes, peerIsLocal: Self.isLoopback(peer?.ipAddress))
     }
@@ -159,6 +162,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func answer(_ request: ManagementRequest, _ context: ChannelHandlerContext) {
         let head = request.head
+        var request = request
+        request.certificateNames = secure?.clientNames
         switch shared.router.route(request) {
         case .response(let response): send(response, to: head, context)
         case .control(let command):
@@ -203,7 +208,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         phase = .sending
         shared.connections.waits(context.channel)
         arm(shared.limits.response, context)
-        let ends = closing || head.map { !Self.mayFollow($0) } ?? true
+        // Certificates that were replaced count from the next connection on.
+        let ends = closing || secure?.isOutdated == true || head.map { !Self.mayFollow($0) } ?? true
         var headers = HTTPHeaders([
             ("Content-Type", response.contentType), ("Content-Length", String(response.body.count)),
             ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),

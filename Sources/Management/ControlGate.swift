@@ -3,10 +3,13 @@ import NIOHTTP1
 /// Decides whether a request may change things.
 struct ControlGate: Sendable {
     let access: ControlAccess
+    /// Of client certificates that may.
+    var names: [String] = []
 
     /// The refusal to answer with; nil lets the request pass.
     func refusal(of request: ManagementRequest) -> ManagementResponse? {
-        switch access {
+        if let shown = request.certificateNames, shown.contains(where: names.contains) { return nil }
+        return switch access {
         case .token(let current): tokenRefusal(of: request, current: current())
         case .loopbackOnly: loopbackRefusal(of: request)
         }

@@ -1,3 +1,5 @@
+import TLS
+
 /// Where the management interface listens, and who may change things through it.
 package struct ManagementConfiguration: Sendable {
     /// An address or a name of this machine; `0.0.0.0` and `::` are all addresses.
@@ -6,6 +8,10 @@ package struct ManagementConfiguration: Sendable {
     package var port: Int
     package var access: ControlAccess
     package var peers: PeerAccess
+    /// Beside plain HTTP, on the same port; nil: none.
+    package var tls: TLSServer?
+    /// Names of client certificates that may change things, whatever `access` says.
+    package var controllers: [String] = []
     package var limits = ManagementLimits()
 
     package init(host: String, port: Int, access: ControlAccess, peers: PeerAccess = .closed) {

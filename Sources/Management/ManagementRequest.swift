@@ -6,6 +6,8 @@ struct ManagementRequest {
     var body: [UInt8]
     /// Whether the peer connected over the loopback interface; false when its address is not known.
     var peerIsLocal: Bool
+    /// Names of the client's certificate, which one of our authorities has signed; nil: it has shown none.
+    var certificateNames: [String]?
 
     /// Without query, and without scheme and authority, which the absolute form of a target has.
     var path: String { String(target.prefix { $0 != "?" && $0 != "#" }) }

@@ -41,7 +41,8 @@ package final class ManagementServer: Sendable {
         self.configuration = configuration
         shared = ConnectionHandler.Shared(
             router: Router(
-                gate: ControlGate(access: configuration.access), peers: PeerGate(access: configuration.peers),
+                gate: ControlGate(access: configuration.access, names: configuration.controllers),
+                peers: PeerGate(access: configuration.peers),
                 loopStall: configuration.limits.loopStall, metrics: metrics, now: now, snapshot: snapshot),
             limits: configuration.limits, connections: ConnectionTable(limit: configuration.limits.connections),
             loop: LoopGate(), onControl: onControl, onPeer: onPeer)
@@ -80,6 +81,7 @@ package final class ManagementServer: Sendable {
 
     private func bootstrap(_ group: MultiThreadedEventLoopGroup) -> ServerBootstrap {
         let shared = shared
+        let tls = configuration.tls
         var decoderLimits = NIOHTTPDecoderLimitConfiguration()
         decoderLimits.maxHeaderFieldSize = shared.limits.headerBytes
         decoderLimits.maxHeaderListSize = shared.limits.headerBytes
@@ -95,10 +97,12 @@ package final class ManagementServer: Sendable {
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4096))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    let secure = tls.map { SecureChannel($0) }
+                    if let secure { try channel.pipeline.syncOperations.addHandler(secure) }
                     try channel.pipeline.syncOperations.addHandlers([
                         ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)),
                         HTTPResponseEncoder(),
-                        ConnectionHandler(shared: shared, peer: channel.remoteAddress),
+                        ConnectionHandler(shared: shared, peer: channel.remoteAddress, secure: secure),
                     ])
                 }
             }

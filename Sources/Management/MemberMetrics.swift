@@ -69,6 +69,7 @@ package final class MemberMetrics: Sendable {
     package let labelErrors: Counter<NoLabels>
     package let eventErrors: Counter<NoLabels>
     package let nameConflicts: Counter<NoLabels>
+    package let clockJumps: Counter<NoLabels>
 
     let gauges: MemberGauges
     let process: ProcessMetrics
@@ -107,6 +108,8 @@ package final class MemberMetrics: Sendable {
         eventErrors = registry.counter("pgmahout_event_errors_total", "Events that could not be written.")
         nameConflicts = registry.counter(
             "pgmahout_name_conflicts_total", "Times another run with this member's name was noticed.")
+        clockJumps = registry.counter(
+            "pgmahout_clock_jumps_total", "Times somebody set the wall clock, which the lease does not depend on.")
         process = ProcessMetrics(registry: &registry)
         self.registry = registry
         startAtZero()
@@ -127,6 +130,7 @@ package final class MemberMetrics: Sendable {
         {
             counter.set(to: 0)
         }
+        clockJumps.set(to: 0)
     }
 
     /// The text of a scrape. `snapshot` must already be brought to `now`.

@@ -1,3 +1,4 @@
+import ClusterModel
 import NIOHTTP1
 
 /// Who may ask this member for consent and for votes.
@@ -7,6 +8,8 @@ package enum PeerAccess: Sendable {
     /// Whoever sends one of these with `Authorization: Bearer …`. The closure returns those that are valid now, without
     /// line feeds, and must not block; with none of them, nobody passes.
     case secrets(@Sendable () -> [String])
+    /// Whoever shows a certificate that one of our authorities has signed, and asks in the name of that certificate.
+    case certificates
 }
 
 /// Lets other members of the cluster pass, and nobody else.
@@ -15,8 +18,21 @@ struct PeerGate: Sendable {
 
     /// The refusal to answer with; nil lets the request pass.
     /// - asksForMore: than what the member says of itself.
-    func refusal(of request: ManagementRequest, asksForMore: Bool) -> ManagementResponse? {
+    /// - name: in which it asks, as far as it says so.
+    func refusal(
+        of request: ManagementRequest, asksForMore: Bool, name: MemberName? = nil
+    ) -> ManagementResponse? {
         switch access {
+        case .certificates:
+            guard let shown = request.certificateNames else {
+                return .problem(
+                    .unauthorized, "a member's certificate is needed",
+                    hint: "configure http.tls and peers.certificates on all members")
+            }
+            guard let name, !shown.contains(name.rawValue) else { return nil }
+            return .problem(
+                .forbidden, "the certificate is for \(shown), and the question is asked in the name of \(name)",
+                hint: "each member needs a certificate with its own name among the DNS names")
         case .closed where !asksForMore: return nil
         case .closed:
             return .problem(

@@ -99,10 +99,17 @@ extension Router {
         if let refusal = peers.refusal(of: request, asksForMore: true) { return .response(refusal) }
         if let refusal = Self.mediaTypeRefusal(request) { return .response(refusal) }
         do throws(JSONBody.Mistake) {
-            return .peer(
+            let question: PeerRequest =
                 endpoint == .vote
-                    ? .vote(try JSONBody.decode(VoteRequest.self, request.body))
-                    : .consent(try JSONBody.decode(ConsentRequest.self, request.body)))
+                ? .vote(try JSONBody.decode(VoteRequest.self, request.body))
+                : .consent(try JSONBody.decode(ConsentRequest.self, request.body))
+            let name =
+                switch question {
+                case .vote(let vote): vote.candidate
+                case .consent(let consent): consent.holder.name
+                }
+            if let refusal = peers.refusal(of: request, asksForMore: true, name: name) { return .response(refusal) }
+            return .peer(question)
         } catch {
             return .response(.problem(.badRequest, "the request cannot be understood: \(error)"))
         }

@@ -12,7 +12,12 @@ extension World {
         member.freezesAtNextDecision = false
         member.mailbox = []
         member.stalled = []
+        // Every other run finds the journal of promises of the one before; its clock goes on.
+        let promise = member.memory.promise
+        let knownSince = member.observation.promisesKnownSince
+        let findsJournal = member.run % 2 == 0
         member.memory = Memory()
+        if findsJournal { member.memory.promise = promise }
         member.decision = Decision(wakeAt: member.clock(now))
         member.uncertain = nil
         member.leaseQueue = []
@@ -37,6 +42,7 @@ extension World {
             me: Member(
                 name: member.name, incarnation: incarnation, api: "", postgresHost: "", postgresPort: 0),
             cluster: "sim", settings: member.observation.settings, bootedAt: local)
+        if findsJournal { observation.promisesKnownSince = knownSince }
         observation.me.traits = member.observation.me.traits
         member.observation = observation
         member.nextReadAt = local

@@ -22,9 +22,12 @@ final class PeerPoller: Sendable {
     private let secret: SecretFile?
     private let pending = Mutex<[Pending: Int]>([:])
 
-    init(mailbox: Mailbox<Message>, secret: SecretFile?) {
+    private let tls: HTTPTLS
+
+    init(mailbox: Mailbox<Message>, secret: SecretFile?, tls: HTTPTLS = HTTPTLS()) {
         self.mailbox = mailbox
         self.secret = secret
+        self.tls = tls
     }
 
     /// The answer comes as a message; no answer comes as none.
@@ -32,9 +35,10 @@ final class PeerPoller: Sendable {
         let slot = Pending(member: member.name, question: .report)
         guard begin(slot) else { return }
         let asked = BootClock.now()
-        let request = HTTPRequest(
+        var request = HTTPRequest(
             url: member.api + "/v1/peer", headers: headers, timeout: limit, connectTimeout: limit,
             responseLimit: 64 << 10)
+        identify(&request, member)
         client.send(request) { [self] result in
             end(slot)
             guard case .success(let response) = result, response.status == 200,
@@ -62,13 +66,25 @@ final class PeerPoller: Sendable {
             slot = Pending(member: member.name, question: .vote)
         }
         guard let body, begin(slot) else { return }
-        let http = HTTPRequest(
+        var http = HTTPRequest(
             method: "POST", url: member.api + path, headers: headers + [("Content-Type", "application/json")],
             body: Array(body), timeout: limit, connectTimeout: limit, responseLimit: 16 << 10)
+        identify(&http, member)
         client.send(http) { [self] result in
             end(slot)
             _ = mailbox.post(.peerReplied(member.name, request, Self.answer(result)))
         }
+    }
+
+    /// A member is known by its name: addresses of pods come and go, and no certificate could be for all of them.
+    private func identify(_ request: inout HTTPRequest, _ member: Member) {
+        let scheme = "https://"
+        guard member.api.hasPrefix(scheme), request.url.hasPrefix(member.api) else { return }
+        let place = String(member.api.dropFirst(scheme.count))
+        let port = place.split(separator: ":").last.map(String.init) ?? "443"
+        request.url = "\(scheme)\(member.name):\(port)" + request.url.dropFirst(member.api.count)
+        request.connectTo = place
+        request.tls = tls
     }
 
     func stop() { client.stop() }

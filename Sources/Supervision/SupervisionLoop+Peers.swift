@@ -83,7 +83,7 @@ extension SupervisionLoop {
 
     // MARK: Answering
 
-    func answer(_ request: PeerRequest, _ reply: @Sendable (PeerAnswer?) -> Void) {
+    func answer(_ request: PeerRequest, _ reply: @escaping @Sendable (PeerAnswer?) -> Void) {
         let now = BootClock.now()
         if let rivalry = rivalry(now) { return reply(PeerAnswer(granted: false, reason: rivalry)) }
         observation.wallClock = BootClock.wallClockMilliseconds()
@@ -102,7 +102,14 @@ extension SupervisionLoop {
                     "request": "\(request.words)", "granted": "\(answer.granted)", "reason": "\(answer.reason)",
                 ])
         }
-        reply(answer)
+        // Nor before a run that follows this one would know of it.
+        guard case .consent = request, answer.granted, let promise = memory.promise else { return reply(answer) }
+        promises.keep(promise, knownSince: observation.promisesKnownSince) { isKept in
+            reply(
+                isKept
+                    ? answer : PeerAnswer(granted: false, reason: "its disk cannot keep a promise", round: answer.round)
+            )
+        }
     }
 
     // MARK: Namesakes
@@ -146,7 +153,7 @@ extension SupervisionLoop {
         let old = observation.me.incarnation
         observation.me.incarnation = Incarnation(
             name: old.name, podUID: old.podUID, bootID: String(UInt64.random(in: 0...UInt64.max), radix: 36))
-        observation.bootedAt = BootClock.now()
+        observation.promisesKnownSince = BootClock.now()
         observation.store.held = nil
         observation.consents = [:]
         uncertain = nil

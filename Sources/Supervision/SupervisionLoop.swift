@@ -1,6 +1,7 @@
 import ClusterModel
 import Configuration
 import Glibc
+import HTTPTransport
 import Leadership
 import LeaseStores
 import Logging
@@ -32,6 +33,8 @@ final class SupervisionLoop {
     let published: Published
     let token: SecretFile?
     let peerSecret: SecretFile?
+    let certificates: CertificateFiles?
+    let promises: PromiseJournal
     let kubernetes: KubernetesKeeper?
     let storage: DiskKeeper
     let tools: Tools
@@ -88,6 +91,7 @@ final class SupervisionLoop {
     var formerPrimaries: Set<MemberName> = []
     var history = TransitionHistory()
 
+    var clock = ClockWatch()
     /// What was last said of logical slots.
     var logicalSlotNotes: [String] = []
     var ailments = Ailments()
@@ -126,8 +130,12 @@ final class SupervisionLoop {
         lease = try LeaseKeeper(store: parts.store, mailbox: parts.mailbox)
         probe = try LocalProbe(mailbox: parts.mailbox)
         peerSecret = parts.peerSecret
+        certificates = parts.certificates
         kubernetes = parts.kubernetes
-        peers = PeerPoller(mailbox: parts.mailbox, secret: parts.peerSecret)
+        let tls = parts.loaded.configuration.http.tls
+        peers = PeerPoller(
+            mailbox: parts.mailbox, secret: parts.peerSecret,
+            tls: HTTPTLS(caFile: tls.caFile, certificateFile: tls.certificateFile, keyFile: tls.keyFile))
         disk = try WorkerThread(name: "disk", capacity: 32)
         remote = try WorkerThread(name: "remote-sql", capacity: 16)
         urgent = try WorkerThread(name: "urgent-sql", capacity: 8)
@@ -138,6 +146,12 @@ final class SupervisionLoop {
         let me = parts.loaded.member(bootID: parts.bootID)
         observation = Observation(
             me: me, cluster: parts.loaded.configuration.cluster, settings: parts.loaded.leadership, bootedAt: now)
+        promises = try PromiseJournal(
+            path: parts.loaded.configuration.dataDirectory + ".pgmahout-promise",
+            cluster: parts.loaded.configuration.cluster, member: me.name)
+        let known = promises.start(now: now)
+        observation.promisesKnownSince = known.knownSince
+        memory = known.memory
         decision = Decision(wakeAt: now)
         nextReadAt = now
         nextProbeAt = now
@@ -163,6 +177,7 @@ final class SupervisionLoop {
         let metrics: MemberMetrics
         let token: SecretFile?
         let peerSecret: SecretFile?
+        let certificates: CertificateFiles?
         let kubernetes: KubernetesKeeper?
         let tools: Tools
         let major: Int
@@ -234,6 +249,12 @@ final class SupervisionLoop {
         } catch {
             log.critical("cannot start the guard", metadata: ["error": "\(error)"])
         }
+        if let jump = clock.look(boot: now, wall: BootClock.wallClockMilliseconds()) {
+            metrics.clockJumps.increment()
+            log.warning(
+                "the wall clock was set: the lease does not depend on it, but times of day do",
+                metadata: ["milliseconds": "\(jump)"])
+        }
         for kind in workers.keys { workers[kind]?.keep(now: now, log: log) }
         escalate(now)
         boundDetach(now)
@@ -252,6 +273,7 @@ final class SupervisionLoop {
         if now >= nextTokenAt {
             nextTokenAt = now + .seconds(5)
             for file in [token, peerSecret] { if let file { disk.submit { file.refresh() } } }
+            if let certificates { disk.submit { [log] in certificates.refresh(log) } }
         }
         if let at = releaseTextAt, now >= at {
             releaseTextAt = nil

@@ -87,12 +87,17 @@ package enum Supervisor {
         // While a secret is changed, the old one counts as well.
         let peerSecret = configuration.peers.secretFile.map { SecretFile(path: $0, limit: 4) }
         for file in [token, peerSecret] { file?.refresh() }
+        let certificates = CertificateFiles(configuration.http.tls)
+        do { try certificates?.refresh() } catch {
+            throw Refusal(code: ExitCode.configuration, reason: "http.tls cannot be used: \(error)")
+        }
         let mailbox = try Mailbox<Message>(capacity: 4096)
         let loop = try SupervisionLoop(
             SupervisionLoop.Parts(
                 loaded: loaded, configurationPath: configurationPath, environment: environment, log: log,
                 mailbox: mailbox, signals: signals, store: Stores.open(configuration, log), metrics: MemberMetrics(),
-                token: token, peerSecret: peerSecret, kubernetes: kubernetes(configuration), tools: tools,
+                token: token, peerSecret: peerSecret, certificates: certificates, kubernetes: kubernetes(configuration),
+                tools: tools,
                 major: major, bootID: String(UInt64.random(in: 0...UInt64.max), radix: 36)))
         let server = try management(loop, configuration)
         log.notice(
@@ -127,11 +132,15 @@ package enum Supervisor {
         _ loop: SupervisionLoop, _ configuration: PgmahoutConfiguration
     ) throws -> ManagementServer {
         let mailbox = loop.mailbox
+        var offered = ManagementConfiguration(
+            host: configuration.http.listen, port: configuration.http.port,
+            access: loop.token.map { token in .token { token.current } } ?? .loopbackOnly,
+            peers: loop.peerSecret.map { secret in .secrets { secret.all } } ?? .closed)
+        if configuration.peers.certificates { offered.peers = .certificates }
+        offered.tls = loop.certificates?.server
+        offered.controllers = configuration.http.tls.controllers
         let server = ManagementServer(
-            configuration: ManagementConfiguration(
-                host: configuration.http.listen, port: configuration.http.port,
-                access: loop.token.map { token in .token { token.current } } ?? .loopbackOnly,
-                peers: loop.peerSecret.map { secret in .secrets { secret.all } } ?? .closed),
+            configuration: offered,
             metrics: loop.metrics, now: { BootClock.now() },
             snapshot: { [published = loop.published] in published.value },
             onControl: { request, reply in

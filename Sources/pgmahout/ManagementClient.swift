@@ -35,11 +35,13 @@ struct ManagementClient {
 
     let base: String
     let token: String?
+    private let tls: HTTPTLS
     private let http = HTTPClient(name: "command-line")
 
-    init(base: String, token: String? = nil) {
+    init(base: String, token: String? = nil, tls: HTTPTLS = HTTPTLS()) {
         self.base = base
         self.token = token
+        self.tls = tls
     }
 
     func cluster() throws -> ClusterStatus {
@@ -64,7 +66,7 @@ struct ManagementClient {
         if let token { headers.append(("Authorization", "Bearer \(token)")) }
         let request = HTTPRequest(
             method: method, url: base + path, headers: headers, body: body, timeout: .seconds(10),
-            connectTimeout: .seconds(3))
+            connectTimeout: .seconds(3), tls: tls)
         let response: HTTPResponse
         do {
             response = try http.sendAndWait(request)

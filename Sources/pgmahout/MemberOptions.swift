@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import HTTPTransport
 import Platform
 
 /// Which member is asked.
@@ -21,6 +22,21 @@ struct MemberOptions: ParsableArguments {
             "A file with the bearer token; default: http.tokenFile of the configuration.", valueName: "file"))
     var tokenFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "For https: certificates of the authorities that are trusted; default: http.tls.caFile.", valueName: "file")
+    )
+    var caFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "For https: a client certificate whose name is in http.tls.controllers, with --key-file.", valueName: "file"
+        ))
+    var certificateFile: String?
+
+    @Option(help: ArgumentHelp("For https: its private key.", valueName: "file"))
+    var keyFile: String?
+
     func validate() throws {
         if let url, !["http://", "https://"].contains(where: url.hasPrefix) {
             throw ValidationError("'\(url)' is no URL: give one such as http://10.0.0.1:8008")
@@ -32,7 +48,9 @@ struct MemberOptions: ParsableArguments {
         let base = url ?? configuration.map { Self.localURL($0.http) } ?? "http://127.0.0.1:8008"
         return ManagementClient(
             base: base.hasSuffix("/") ? String(base.dropLast()) : base,
-            token: try (tokenFile ?? configuration?.http.tokenFile).map(Self.readToken))
+            token: try (tokenFile ?? configuration?.http.tokenFile).map(Self.readToken),
+            tls: HTTPTLS(
+                caFile: caFile ?? configuration?.http.tls.caFile, certificateFile: certificateFile, keyFile: keyFile))
     }
 
     private func configuration() throws -> PgmahoutConfiguration? {

@@ -48,6 +48,34 @@ extension Acceptance {
             }
         }
 
+        @Test("are cast at once by a standby that has just been restarted: it knows what it has promised")
+        func restarted() async throws {
+            var lease = ClusterSettings.Lease.defaults
+            lease.duration = .seconds(12)
+            lease.giveUpAfter = .seconds(9)
+            try await ClusterFixture.sharing(.quorum, lease: lease) { cluster, primary in
+                let voter = try #require(cluster.others(than: primary).first)
+                let writer = try ClusterWriter.start(on: primary, among: cluster.members)
+                try await writer.more(20)
+                // Longer than D after the first start: only the restart could make anybody wait.
+                let begun = BootClock.now()
+                try await eventually("a lease has passed", within: .seconds(60)) {
+                    BootClock.now().since(begun) > lease.duration
+                }
+                try await voter.killTree()
+                try voter.start()
+                try #require(try await cluster.settled() === primary)
+                try await ClusterFixture.synchronous(cluster, primary, members: 2)
+                try await primary.killTree()
+                let next = try await cluster.primary(among: cluster.others(than: primary))
+                // Not by waiting for the end of the lease.
+                #expect(next.metric(#"pgmahout_takeovers_total{kind="votes"}"#) == 1)
+                try await writer.more(20)
+                try await writer.stop()
+                try #require(try writer.missing(on: next) == [])
+            }
+        }
+
         @Test("are cast for nobody who does not know the members' secret")
         func stranger() async throws {
             try await ClusterFixture.sharing(.quorum) { cluster, primary in

@@ -116,7 +116,7 @@ struct GuardTests {
         default:
             var scenario = Scenario.replica()
             scenario.makeLossless()
-            scenario.observation.bootedAt = Scenario.start
+            scenario.observation.promisesKnownSince = Scenario.start
             _ = scenario.decide(without: removed)
             scenario.pass(.seconds(2), reports: false)
             _ = scenario.decide(without: removed)

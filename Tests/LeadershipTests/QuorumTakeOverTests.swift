@@ -88,7 +88,7 @@ struct QuorumTakeOverTests {
     @Test("is not begun by a member that booted less than D ago: it may have consented before")
     func bootedLately() throws {
         var scenario = standby()
-        scenario.observation.bootedAt = Scenario.start - .seconds(3)
+        scenario.observation.promisesKnownSince = Scenario.start - .seconds(3)
         #expect(try #require(silence(&scenario, until: .seconds(5))) == .seconds(3))
     }
 
@@ -183,11 +183,26 @@ struct QuorumTakeOverTests {
         #expect(answered.answer(question).reason == "the holder answers")
 
         var booted = standby()
-        booted.observation.bootedAt = Scenario.start
+        booted.observation.promisesKnownSince = Scenario.start
         booted.pass(.seconds(2), reports: false)
         _ = booted.decide()
         booted.pass(.milliseconds(500), reports: false)
         #expect(booted.answer(question).reason == "booted lately: what it promised before is forgotten")
+
+        // It has booted just now, and knows from its journal that it has promised nothing, or what.
+        var remembering = standby()
+        remembering.observation.promisesKnownSince = Scenario.start - .seconds(60)
+        remembering.pass(.seconds(2), reports: false)
+        _ = remembering.decide()
+        remembering.pass(.milliseconds(500), reports: false)
+        #expect(remembering.answer(question).granted)
+        var bound = standby()
+        bound.memory.promise = Memory.Promise(
+            holder: Scenario.member("pg-1").incarnation, until: Scenario.start + .seconds(5))
+        bound.pass(.seconds(2), reports: false)
+        _ = bound.decide()
+        bound.pass(.milliseconds(500), reports: false)
+        #expect(bound.answer(question).reason == "promised pg-1 to stand by")
 
         var promised = standby()
         let consent = ConsentRequest(
