@@ -78,9 +78,13 @@ extension Decider {
             return refuse("another run with its name has entered the record")
         }
         if memory.known == nil { return refuse("the record is not known here yet") }
-        if removed != .noConsentAfterVote {
+        if !removed.contains(.noConsentAfterVote) {
             if memory.ballot != nil { return refuse("a vote against it binds") }
             if store.writeInFlight, memory.arriving != nil { return refuse("is about to take over") }
+            // A vote that was cast before this run began is forgotten; a later renewal makes it void.
+            if record?.synchronous?.mode.isLossless ?? false, !memory.sawRenewal {
+                return refuse("has not seen it renew its lease since it booted")
+            }
         }
         // Out of pace with its clock by ρ at most, like everything: the holder counts R from before it asked.
         memory.promise = Memory.Promise(
@@ -90,7 +94,7 @@ extension Decider {
 
     /// Whether a promise keeps this member from standing or voting against the present holder.
     func isPromised(_ record: ClusterRecord) -> Bool {
-        guard let promise = memory.promise, now < promise.until, removed != .promiseKept else { return false }
+        guard let promise = memory.promise, now < promise.until, !removed.contains(.promiseKept) else { return false }
         // Released by that very holder: everybody else may only have made the record anew, or restored it.
         let isReleased = record.holder == nil && record.renewal.hasPrefix(promise.holder.bootID + ".")
         return !isReleased || isRolledBack

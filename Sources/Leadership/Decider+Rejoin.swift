@@ -15,7 +15,7 @@ extension Decider {
             return
         }
         if recloneIfAsked(leader, leads, record) || restartIfAsked(record) { return }
-        if data.rewindPending, removed != .halfRewound {
+        if data.rewindPending, !removed.contains(.halfRewound) {
             guard leads, operation == nil else {
                 decision.problem = "a rewind was interrupted; waits for \(leader.name) to finish it"
                 return ask([leader.name], pause: .milliseconds(250))
@@ -52,6 +52,7 @@ extension Decider {
             decision.problem = "streams once it has seen \(leader.name) renew its lease"
             return nil
         }
+        if isNeededDirectly(record) { return leader.name }
         guard let wanted = me.traits.replicateFrom, wanted != me.name, wanted != leader.name,
             let member = record.members[wanted], !record.intent.fenced.contains(wanted),
             // A chain of two is enough, and cannot become a ring.
@@ -60,6 +61,12 @@ extension Decider {
             status.timeline == observation.leaderHistory?.timeline
         else { return leader.name }
         return wanted
+    }
+
+    /// Commits wait for so many that this member has to be one of them: they see only who streams from the primary itself.
+    private func isNeededDirectly(_ record: ClusterRecord) -> Bool {
+        guard let state = record.synchronous, state.mode.isLossless, me.traits.mayBeSynchronous else { return false }
+        return state.members.count { $0 != me.name } < max(1, settings.synchronousCount)
     }
 
     private mutating func startAsFollower(of leader: Member, leads: Bool, _ data: DataState, _ record: ClusterRecord) {
@@ -84,7 +91,7 @@ extension Decider {
 
     /// Whether a stopped server's WAL is part of the leader's history.
     private func canFollow(_ history: TimelineHistory, _ data: DataState) -> Bool {
-        if removed == .formerPrimary { return true }
+        if removed.contains(.formerPrimary) { return true }
         if data.timeline > history.timeline { return false }
         if data.timeline == history.timeline { return !data.wasPrimary || data.cleanShutdown }
         if data.wasPrimary {

@@ -25,7 +25,7 @@ extension Decider {
             considerTakingOver(record)
             // Whoever has voted is bound by it, whether it stands as well or not.
             if memory.ballot != nil { detachForVote() }
-        } else if memory.ballot != nil, removed != .noStreamWhileVoted {
+        } else if memory.ballot != nil, !removed.contains(.noStreamWhileVoted) {
             detachForVote()
         } else if let holder = record.holder, holder.name != me.name, let leader = record.members[holder.name] {
             memory.arriving = nil

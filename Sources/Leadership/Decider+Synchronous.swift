@@ -139,13 +139,13 @@ extension Decider {
                 .map(\.name))
         if handedOver, let previous { equals.insert(previous) }
         let shared = min(members.count(where: equals.contains), max(1, settings.synchronousCount))
-        let known = removed == .votesAtClaim ? min(members.count, max(1, settings.synchronousCount)) : shared
+        let known = removed.contains(.votesAtClaim) ? min(members.count, max(1, settings.synchronousCount)) : shared
         return SynchronousState(mode: state.mode, members: Array(members), votes: members.count - known + 1)
     }
 
     /// With what the server opens as primary, so that its very first commit waits as all others do. Overlaps the record.
     mutating func prepareOpening(_ record: ClusterRecord) {
-        guard removed != .synchronousAtOpening else { return }
+        guard !removed.contains(.synchronousAtOpening) else { return }
         // A new cluster in `strict` waits for its first standbys like any other.
         let isNew = record.synchronous == nil && settings.synchronousMode == .strict
         guard var state = isNew ? SynchronousState(mode: .strict, members: [], votes: 1) : record.synchronous else {
@@ -161,7 +161,7 @@ extension Decider {
         case .strict: required = max(count, state.members.count - state.votes + 1)
         }
         decision.synchronousAtOpening = SynchronousSetting(members: state.members, required: required)
-        decision.admitsClientsAtOpening = state.mode != .strict || removed == .clientsWait
+        decision.admitsClientsAtOpening = state.mode != .strict || removed.contains(.clientsWait)
     }
 
     /// In `strict` nobody sees what is not replicated yet: clients come in once enough standbys have all that was there.

@@ -70,7 +70,7 @@ extension Decider {
             return
         }
         if let successor = record.successor, successor != me.name, record.holder == nil, !isExpired(record),
-            removed != .successorOnly
+            !removed.contains(.successorOnly)
         {
             // Released to another member: only it may take over before D has passed.
             decision.problem = "the lead was handed to \(successor)"
@@ -245,7 +245,7 @@ extension Decider {
         if promotes, let running {
             let newest = max(running.timeline, next.timeline ?? TimelineID(0))
             // A number of its own for every promotion: no two histories ever have one name (5).
-            let last = removed == .newTimeline ? running.timeline : newest
+            let last = removed.contains(.newTimeline) ? running.timeline : newest
             next.timeline = TimelineID(last.rawValue + 1)
             next.timelineStart = nil
             next.synchronous = synchronousAtClaim(

@@ -94,18 +94,26 @@ extension Decider {
     func votes(_ record: ClusterRecord) -> [(name: MemberName, status: MemberStatus)] {
         var found: [(name: MemberName, status: MemberStatus)] = []
         for name in electors(record) where name != me.name {
-            guard let status = observation.peers[name]?.status, let vote = status.vote else { continue }
-            if holds(.voteForThisRenewal, isBound(to: vote, record)) { found.append((name, status)) }
+            guard let report = observation.peers[name], report.status.vote != nil else { continue }
+            if holds(.voteForThisRenewal, hasVoted(report, record)) {
+                found.append((name, report.status))
+            }
         }
         return found
+    }
+
+    /// Against the present renewal. Where the store went back within a term, a renewal comes up again: a vote that was seen
+    /// before it did may be void since.
+    private func hasVoted(_ report: PeerReport, _ record: ClusterRecord) -> Bool {
+        guard let vote = report.status.vote, isBound(to: vote, record) else { return false }
+        return report.receivedAt >= memory.renewalUnchangedSince ?? now
     }
 
     /// Asks those that have not voted yet, and looks at what they say.
     mutating func askForVotes(_ record: ClusterRecord) {
         let missing = electors(record).filter { name in
             guard name != me.name, name != record.holder?.name, record.members[name] != nil else { return false }
-            guard let vote = observation.peers[name]?.status.vote else { return true }
-            return !isBound(to: vote, record)
+            return observation.peers[name].map { !hasVoted($0, record) } ?? true
         }
         guard !missing.isEmpty else { return }
         // Who has not answered in the first moments is likely to be away for longer.

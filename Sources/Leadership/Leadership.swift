@@ -11,7 +11,7 @@ package enum Leadership {
     ///   - now: this machine's `CLOCK_BOOTTIME`.
     ///   - removed: for the simulator alone.
     package static func decide(
-        _ observation: consuming Observation, _ memory: consuming Memory, now: Instant, without removed: Guard? = nil
+        _ observation: consuming Observation, _ memory: consuming Memory, now: Instant, without removed: [Guard] = []
     ) -> (Decision, Memory) {
         var decider = Decider(observation: observation, memory: memory, now: now, removed: removed)
         decider.run()
@@ -21,7 +21,7 @@ package enum Leadership {
     /// What to say to a peer's question, at once. A vote that is granted takes effect, and shows, with later decisions.
     package static func answer(
         _ request: PeerRequest, _ observation: Observation, _ memory: Memory, now: Instant,
-        without removed: Guard? = nil
+        without removed: [Guard] = []
     ) -> (PeerAnswer, Memory) {
         var decider = Decider(observation: observation, memory: memory, now: now, removed: removed)
         decider.absorb()
@@ -38,11 +38,11 @@ package enum Leadership {
 struct Decider {
     let observation: Observation
     let now: Instant
-    let removed: Guard?
+    let removed: [Guard]
     var memory: Memory
     var decision: Decision
 
-    init(observation: consuming Observation, memory: consuming Memory, now: Instant, removed: Guard? = nil) {
+    init(observation: consuming Observation, memory: consuming Memory, now: Instant, removed: [Guard] = []) {
         // Every bound below wakes at its own moment; this is for nothing in particular.
         decision = Decision(wakeAt: now + observation.settings.renewEvery)
         self.observation = observation
@@ -72,7 +72,7 @@ struct Decider {
     var mayBeWritable: Bool { local.mayWrite || running?.inRecovery == false }
 
     @inline(__always)
-    func holds(_ name: Guard, _ condition: @autoclosure () -> Bool) -> Bool { condition() || removed == name }
+    func holds(_ name: Guard, _ condition: @autoclosure () -> Bool) -> Bool { condition() || removed.contains(name) }
 
     mutating func run() {
         absorb()
@@ -83,7 +83,7 @@ struct Decider {
 
         let lease = lease
         if let lease, holds(.holderGivesUp, now < lease.end) {
-            decision.writableUntil = removed == .holderGivesUp ? now + .seconds(3600) : lease.writableUntil
+            decision.writableUntil = removed.contains(.holderGivesUp) ? now + .seconds(3600) : lease.writableUntil
             wake(at: lease.end)
         } else if lease != nil || store.held != nil || mayBeWritable {
             abandon()

@@ -20,7 +20,7 @@ struct SynchronousPlan {
     var setting: SynchronousSetting
     /// The standbys that have flushed all that can have been acknowledged under earlier settings.
     var covered: Set<MemberName>
-    var removed: Guard?
+    var removed: [Guard] = []
 
     /// - Parameter target: what `synchronous_standby_names` shall be.
     func next(towards target: SynchronousSetting) -> Step {
@@ -57,7 +57,7 @@ struct SynchronousPlan {
 
     /// Any set of standbys that acknowledges shares a member with any set that elects.
     func overlaps(_ record: SynchronousState, _ setting: SynchronousSetting) -> Bool {
-        if removed == .overlap { return true }
+        if removed.contains(.overlap) { return true }
         return setting.required + record.votes > Set(record.members).union(setting.members).count
     }
 
@@ -67,6 +67,6 @@ struct SynchronousPlan {
         let needed = next.members.count - next.votes + 1
         let left = record.members.count { !next.members.contains($0) }
         if needed <= record.members.count - record.votes + 1 - left { return true }
-        return removed == .narrowAfterFlush || next.members.count(where: covered.contains) >= needed
+        return removed.contains(.narrowAfterFlush) || next.members.count(where: covered.contains) >= needed
     }
 }

@@ -23,6 +23,7 @@ enum Event {
     case serverReloads(Int, server: Int, upstream: Int)
     case settingLoaded(Int, server: Int, number: Int)
     case guardFires(Int)
+    case guardStarts(Int)
     case commits(Int, server: Int)
     case streams(Int, server: Int)
     case walArrives(Int, server: Int, connection: Int, WAL.Position)
@@ -30,6 +31,7 @@ enum Event {
 
     case starts(Int)
     case injects
+    case begins(StartedFault)
     case faultEnds(Int)
     case operates(OperatorCall)
     case heals
@@ -47,6 +49,7 @@ enum Inbound {
     case consented(MemberName, Consent)
     case historyFetched(TimelineHistory?)
     case terminated
+    case guardEnded
 
     var isFromOutside: Bool {
         switch self {

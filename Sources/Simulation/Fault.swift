@@ -5,12 +5,13 @@ import Leadership
 package enum FaultKind: String, CaseIterable, Sendable, Hashable {
     // Processes.
     case podCrash, podReplaced, podTerminated, postgresKilled, managerFrozen, postgresFrozen, podFrozen
-    case frozenBetween, twoPodsCrash, allPodsCrash
+    case frozenBetween, twoPodsCrash, allPodsCrash, quickRestart, guardKilled
     // Network.
     case memberIsolated, linkCut, linkCutOneWay, storeCut, storeRequestsCut, storeAnswersCut, podCutOff
     case messageLoss, messageDelay
     // Store.
-    case storeDown, storePaused, storeSlow, repliesLost, watchGaps, storeRollback, recordDeleted
+    case storeDown, storePaused, storeSlow, storeWritesSlow, repliesLost, watchGaps, storeRollback, storeBackToRelease,
+        recordDeleted
     // Slowness.
     case slowDisk, hungDisk, slowPromotion, slowShutdown, slowDetach, slowStart, replicationLag, failingTools
     case wallClockJump, dataLost
@@ -21,7 +22,9 @@ package enum FaultKind: String, CaseIterable, Sendable, Hashable {
 
     /// What takes away copies of data, or the record, by force: beyond what a cluster can promise to survive without
     /// loss. Progress and the other invariants hold all the same.
-    package static let destructive: Set<FaultKind> = [.dataLost, .storeRollback, .recordDeleted, .switchoverForced]
+    package static let destructive: Set<FaultKind> = [
+        .dataLost, .storeRollback, .storeBackToRelease, .recordDeleted, .switchoverForced,
+    ]
 }
 
 /// A fault that is under way.
@@ -35,6 +38,7 @@ extension World {
     /// Draws one fault by weight.
     func inject() {
         guard !isCalm else { return }
+        if let provocation = settings.provocation { return provoke(provocation) }
         schedule(.injects, after: random.between(Int64(200).milliseconds, settings.faultGap))
         var total = 0
         for kind in FaultKind.allCases { total += settings.faults[kind] ?? 0 }
@@ -76,18 +80,22 @@ extension World {
             member.clockBase += random.between(1, 5000) * 1_000_000_000
         case .podTerminated:
             if member.alive { receive(member, .terminated) }
+        case .quickRestart:
+            crash(member, "its container ends")
+            schedule(.starts(index), after: random.between(.milliseconds(30, 500)))
+        case .guardKilled: killGuard(member)
         case .twoPodsCrash:
             crashAndReturn(member)
             crashAndReturn(members[other])
         case .allPodsCrash: for member in members { crashAndReturn(member) }
         case .postgresKilled: if member.server != nil { serverEnds(member, clean: false) }
         case .frozenBetween:
-            member.freezesAtNextDecision = member.alive && !member.isFrozen
+            member.freezesAtNextDecision = member.alive && !member.isFrozen && !member.isGuardDead
             lasts(kind, index, other, lasting)
         case .managerFrozen, .podFrozen, .postgresFrozen:
             freeze(kind, member)
             lasts(kind, index, other, lasting)
-        case .storeRollback, .recordDeleted: rollBack(kind)
+        case .storeRollback, .storeBackToRelease, .recordDeleted: rollBack(kind)
         case .wallClockJump: member.wallOffset = random.between(-7_200_000, 7_200_000)
         case .dataLost:
             // Of one that is not needed: who loses every copy loses the cluster.
@@ -100,7 +108,7 @@ extension World {
             newcomer.removed = false
             start(newcomer)
         case .switchover, .switchoverForced, .switchoverScheduled, .pause, .fence, .reclone, .rollingRestart, .removal:
-            ask(kind, index, other, lasting)
+            ask(kind, index, other, lasting, named: given)
         default:
             change(kind, index, other, by: 1)
             lasts(kind, index, other, lasting)
@@ -151,6 +159,7 @@ extension World {
             store.paused += change
             if store.paused == 0 { resumeStore() }
         case .storeSlow: weather.slowStore += change
+        case .storeWritesSlow: weather.slowStoreWrites += change
         case .repliesLost: weather.lostReplies += change
         case .watchGaps: weather.watchGaps += change
         case .slowDisk: weather.slowDisk += change
@@ -182,7 +191,8 @@ extension World {
     }
 
     private func freeze(_ kind: FaultKind, _ member: SimulatedMember) {
-        guard member.alive else { return }
+        // PID 1 that hangs while its guard is dead is more than a member survives (docs/simulation.md).
+        guard member.alive, !member.isGuardDead else { return }
         if kind != .postgresFrozen { member.isFrozen = true }
         if kind != .managerFrozen { setFrozen(member, postgres: true) }
         if kind == .podFrozen { member.isPodFrozen = true }
@@ -202,6 +212,15 @@ extension World {
         feedGuardAgain(member)
     }
 
+    /// Only while PID 1 runs and can start another.
+    private func killGuard(_ member: SimulatedMember) {
+        guard member.alive, !member.isFrozen, !member.freezesAtNextDecision, !member.isGuardDead else { return }
+        member.isGuardDead = true
+        member.guardDeadline = nil
+        schedule(
+            .messages(member.index, .guardEnded), for: member.index, after: random.between(.milliseconds(0, 10)))
+    }
+
     private func feedGuardAgain(_ member: SimulatedMember) {
         guard member.guardDeadline != nil, member.guardEventAt < 0 else { return }
         guardFires(member)
@@ -212,7 +231,9 @@ extension World {
         if kind == .recordDeleted {
             isTainted = true
             store.set(nil)
-        } else if let old = store.history.isEmpty ? nil : store.history[random.below(store.history.count)] {
+        } else if let old = random.element(
+            kind == .storeRollback ? store.history : store.history.filter { $0.holder == nil })
+        {
             if old.term != present.term || old.timeline != present.timeline || old.synchronous != present.synchronous
                 || old.members.keys != present.members.keys
             {

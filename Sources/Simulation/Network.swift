@@ -33,6 +33,7 @@ struct Weather {
     var messageLoss = 0
     var messageDelay = 0
     var slowStore = 0
+    var slowStoreWrites = 0
     var lostReplies = 0
     var slowDisk = 0
     var slowPromotion = 0

@@ -3,13 +3,14 @@ import Leadership
 
 /// People, who ask at bad moments. What they ask for is written through some member, as its API does it.
 extension World {
-    func ask(_ kind: FaultKind, _ member: Int, _ other: Int, _ lasting: Int64) {
+    func ask(_ kind: FaultKind, _ member: Int, _ other: Int, _ lasting: Int64, named: Int? = nil) {
         let change: OperatorCall.Change
         var end: OperatorCall.Change?
         switch kind {
         case .switchover:
             change = .switchover(
-                to: random.chance(60) ? random.below(members.count) : nil, force: false, afterMilliseconds: nil)
+                to: named ?? (random.chance(60) ? random.below(members.count) : nil), force: false,
+                afterMilliseconds: nil)
         case .switchoverForced:
             change = .switchover(to: random.below(members.count), force: true, afterMilliseconds: nil)
         case .switchoverScheduled:

@@ -68,6 +68,8 @@ final class SimulatedMember {
     /// Own clock; the guard kills from then on.
     var guardDeadline: Instant?
     var guardEventAt: Int64 = -1
+    /// It has died, and PID 1 has not started another yet.
+    var isGuardDead = false
 
     // Counting for the bound on effects.
     var effectsSince: Int64 = 0

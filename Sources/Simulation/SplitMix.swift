@@ -35,12 +35,16 @@ struct SplitMix: RandomNumberGenerator {
 }
 
 /// A range of times, in nanoseconds.
-struct Span {
+struct Span: Sendable {
     var low: Int64
     var high: Int64
 
     static func milliseconds(_ low: Int64, _ high: Int64) -> Span {
         Span(low: low.milliseconds, high: high.milliseconds)
+    }
+
+    static func seconds(_ low: Double, _ high: Double) -> Span {
+        Span(low: Int64(low * 1e9), high: Int64(high * 1e9))
     }
 }
 

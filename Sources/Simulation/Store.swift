@@ -42,11 +42,15 @@ extension World {
             return
         }
         guard network.storeRequests[index] == 0 else { return }
-        schedule(.leaseReaches(call), after: random.between(storeDelay))
+        schedule(.leaseReaches(call), after: delay(to: write != nil))
     }
 
-    private var storeDelay: Span {
-        weather.slowStore > 0 ? .milliseconds(1, 2500) : .milliseconds(1, 12)
+    private var storeDelay: Span { weather.slowStore > 0 ? .milliseconds(1, 2500) : .milliseconds(1, 12) }
+
+    /// A store whose disk is slow still answers reads from memory.
+    private func delay(to write: Bool) -> Int64 {
+        let delay = random.between(storeDelay)
+        return write && weather.slowStoreWrites > 0 ? delay + random.between(.milliseconds(100, 3000)) : delay
     }
 
     func leaseReaches(_ call: LeaseCall) {

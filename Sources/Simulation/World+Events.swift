@@ -16,9 +16,14 @@ extension World {
         case .asks(let call): asked(call)
         case .step(let index, let operation, let step): stepped(members[index], operation, step)
         case .guardFires(let index): guardFires(members[index])
+        case .guardStarts(let index):
+            members[index].isGuardDead = false
+            evaluate(members[index])
         case .starts(let index):
             if !members[index].isPodFrozen || !members[index].alive { start(members[index]) }
         case .injects: inject()
+        case .begins(let fault):
+            if !isCalm { begin(fault.kind, member: fault.member, other: fault.other, lasting: fault.lasting) }
         case .faultEnds(let number): end(fault: number)
         case .operates(let call): operate(call)
         case .heals: heal()

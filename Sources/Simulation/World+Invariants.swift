@@ -122,6 +122,13 @@ extension World {
         if let former = before?.holder, former.name != holder.name, since < Int64(5300).milliseconds {
             counts.quorumTakeOvers += 1
         }
+        // A holder that is only making the cluster opens nothing yet.
+        if let former = before?.holder, former.name != holder.name, before?.systemIdentifier != nil,
+            let index = index(of: former.name)
+        {
+            replaced = (index, former, before?.term ?? 0, holder.name)
+            checkConsented(members[index])
+        }
         let synchronous = after.synchronous.map {
             "; members \($0.members.map(\.rawValue).joined(separator: " ")), \($0.votes) votes"
         }
@@ -132,6 +139,18 @@ extension World {
         if let before, after.term <= before.term {
             violate("term \(before.term) was followed by term \(after.term) of another holder")
         }
+    }
+
+    /// Whoever consented neither stands nor votes, and nobody wins without them: a lease that goes on by consent is not
+    /// taken while it lasts.
+    func checkConsented(_ member: SimulatedMember) {
+        guard let replaced, replaced.member == member.index, !isTainted, member.alive, !member.isFrozen,
+            member.observation.me.incarnation == replaced.holder, let held = member.observation.store.held,
+            held.term == replaced.term, let until = member.decision.writableUntil, member.clock(now) < until
+        else { return }
+        let settings = member.observation.settings
+        guard until > held.sentAt + settings.giveUpAfter + settings.killWithin else { return }
+        violate("pg-\(member.index + 1) goes on by consent, and \(replaced.by) has taken its lease")
     }
 
     // MARK: Progress

@@ -33,6 +33,7 @@ extension World {
         member.exiting = nil
         member.guardDeadline = nil
         member.guardEventAt = -1
+        member.isGuardDead = false
         member.timerAt = -1
         member.operationNumber += 1
         let local = member.clock(now)
@@ -76,6 +77,7 @@ extension World {
                 return
             }
             feedGuard(member)
+            checkConsented(member)
             var changed = false
             for effect in decision.effects { changed = carryOut(effect, member) || changed }
             guard member.alive, !member.isFrozen else { return }
@@ -150,6 +152,10 @@ extension World {
             member.isFetchingHistory = false
             guard let history else { return false }
             member.observation.leaderHistory = history
+        case .guardEnded:
+            // Another one, at most one every 100 ms.
+            schedule(.guardStarts(member.index), for: member.index, after: random.between(.milliseconds(2, 110)))
+            return false
         case .terminated:
             member.observation.shutdownRequests += 1
             note(member.index, "is asked to stop")
@@ -245,7 +251,9 @@ extension World {
         let operation = member.observation.operation
         let opens = operation == .start(.primary) || operation?.isPromotion == true
         let mayWrite = member.observation.local.mayWrite
-        guard mayWrite || opens, member.server != nil || opens else { return member.guardDeadline = nil }
+        guard mayWrite || opens, member.server != nil || opens, !member.isGuardDead else {
+            return member.guardDeadline = nil
+        }
         let deadline = member.decision.writableUntil ?? member.clock(now)
         member.guardDeadline = deadline
         let at = max(now, member.time(deadline))

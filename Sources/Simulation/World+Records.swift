@@ -69,7 +69,7 @@ extension World {
     /// Nobody waits longer than a second for an answer.
     func ask(_ member: SimulatedMember, _ name: MemberName, _ request: PeerRequest?) {
         guard member.observation.store.record?.members[name] != nil, let other = index(of: name),
-            sends(member.index, other)
+            !(weather.messageLoss > 0 && random.chance(25))
         else { return }
         let call = PeerCall(
             from: member.index, to: other, run: member.run, request: request, askedAt: member.clock(now),
@@ -89,6 +89,11 @@ extension World {
 
     func asked(_ call: PeerCall) {
         let member = members[call.to]
+        guard network.passes(call.from, call.to) else {
+            // The kernel sends it again, as long as nobody closes the connection: who hangs does not.
+            guard now < call.deadline || members[call.from].isFrozen else { return }
+            return schedule(.asks(call), after: random.between(.milliseconds(100, 700)))
+        }
         guard member.alive else { return }
         if call.request == nil, !member.isFrozen {
             reply(member, call)
@@ -111,10 +116,15 @@ extension World {
         counts.consents += 1
         guard sends(member.index, call.from), members[call.from].run == call.run else { return }
         let delay = random.between(messageDelay)
-        guard now + delay <= call.deadline else { return }
+        guard isAwaited(call, now + delay) else { return }
         schedule(
             .messages(call.from, .consented(member.name, Consent(term: asked.term, round: answer.round))),
             for: call.from, after: delay)
+    }
+
+    /// A member that hangs finds the answer and the end of its patience when it goes on, and may take the answer.
+    private func isAwaited(_ call: PeerCall, _ moment: Int64) -> Bool {
+        moment <= call.deadline || members[call.from].isFrozen
     }
 
     private func reply(_ member: SimulatedMember, _ call: PeerCall) {
@@ -122,7 +132,7 @@ extension World {
             return
         }
         let delay = random.between(messageDelay)
-        guard now + delay <= call.deadline else { return }
+        guard isAwaited(call, now + delay) else { return }
         // Dated before it was sent: a confirmation must be younger than what it confirms.
         let box = PeerReportBox(name: member.name, report: PeerReport(status: status(member), receivedAt: call.askedAt))
         schedule(.messages(call.from, .peerAnswered(box)), for: call.from, after: delay)

@@ -12,7 +12,7 @@ extension World {
         var upstream: Int?
         if mode == .primary {
             feedGuard(member)
-            guard let until = member.decision.writableUntil, member.clock(now) < until else {
+            guard let until = member.decision.writableUntil, member.clock(now) < until, !member.isGuardDead else {
                 return end(member, "the lease went away before postgres was started")
             }
             // On disk before it is opened: nobody opens it under a lower one again.
@@ -49,7 +49,8 @@ extension World {
     }
 
     func requestPromotion(_ member: SimulatedMember, _ timeline: UInt32) {
-        guard let server = member.server, let until = member.decision.writableUntil, member.clock(now) < until
+        guard let server = member.server, let until = member.decision.writableUntil, member.clock(now) < until,
+            !member.isGuardDead
         else { return end(member, "the lease went away before the promotion") }
         let term = max(member.disk?.term ?? 0, member.operationTerm)
         member.disk?.term = term

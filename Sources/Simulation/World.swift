@@ -24,6 +24,8 @@ package final class World {
     var switchovers = 0
     /// When the record last got a new stamp.
     var renewedAt: Int64 = 0
+    /// Whose lease was taken last without having been released, by whom.
+    var replaced: (member: Int, holder: Incarnation, term: UInt64, by: MemberName)?
 
     // What the invariants compare with.
     /// Who made which timeline of which cluster.
@@ -88,7 +90,7 @@ package final class World {
         for index in members.indices.dropLast(settings.latecomers) {
             schedule(.starts(index), after: random.between(0, Int64(2).seconds))
         }
-        guard !settings.faults.isEmpty else { return }
+        guard !settings.faults.isEmpty || settings.provocation != nil else { return }
         schedule(.injects, after: random.between(Int64(8).seconds, Int64(20).seconds))
         schedule(.heals, after: settings.minutes * Int64(60).seconds - settings.calm)
     }

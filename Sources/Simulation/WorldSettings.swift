@@ -26,8 +26,10 @@ package struct WorldSettings {
     var storeTimeout: Int64 = Int64(1).seconds
     /// Whether any write of a holder that succeeds counts as a renewal, also one with an old stamp.
     package var countsEveryWrite = false
-    /// A guard of the decision that is left out.
-    package var without: Guard?
+    /// Guards of the decision that are left out.
+    package var without: [Guard] = []
+    /// Faults in an order that is drawn only within bounds, instead of any; begun anew whenever the cluster is whole.
+    package var provocation: Provocation?
     package var adjust: (inout LeadershipSettings) -> Void = { _ in }
 
     package init(seed: UInt64, members: Int = 3, mode: SynchronousMode = .quorum, required: Int = 1) {

@@ -16,8 +16,10 @@ struct Simulate: ParsableCommand {
     @Option(help: "Members; default: 3 to 5, by seed.") var members: Int?
     @Option(help: "off, preferred, quorum or strict; default: by seed.") var mode: SynchronousMode?
     @Option(help: "Simulated minutes of each schedule.") var minutes: Int64 = 10
-    @Option(help: "Leave this guard of the decision out: the violation must be found.") var without: Guard?
+    @Option(help: "Leave this guard of the decision out (and what covers it): the violation must be found.")
+    var without: Guard?
     @Flag(help: "With --without: the same schedules, and the guard left in.") var keepGuard = false
+    @Flag(help: "With --without: only what covers that guard is left out.") var onlyCover = false
     @Option(help: "Only these kinds of fault (comma-separated).") var faults: String?
     @Option(help: "Threads.") var jobs: Int = 1
     @Option(help: "Lines of the trace of a failing seed.") var lines: Int = 80
@@ -52,12 +54,14 @@ struct Simulate: ParsableCommand {
     private func settings(_ seed: UInt64) -> WorldSettings {
         // The weather in which that guard matters, unless another is asked for.
         if let without, faults == nil, mode == nil, members == nil {
-            return Mutation.provoking(without).settings(seed: seed, without: keepGuard ? nil : without)
+            let weather = Mutation.provoking(without)
+            let removed = keepGuard ? [] : onlyCover ? weather.coveredBy : [without] + weather.coveredBy
+            return weather.settings(seed: seed, without: removed)
         }
         let only = faults?.split(separator: ",").compactMap { FaultKind(rawValue: String($0)) }
         var made = WorldSettings.mix(seed: seed, members: members, mode: mode, only: only ?? FaultKind.allCases)
         made.minutes = minutes
-        made.without = keepGuard ? nil : without
+        made.without = keepGuard ? [] : without.map { [$0] } ?? []
         return made
     }
 

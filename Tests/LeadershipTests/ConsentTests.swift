@@ -192,4 +192,21 @@ struct ConsentTests {
         taking.change { $0.holder = Scenario.member("pg-1").incarnation }
         #expect(!taking.answer(question()).granted)
     }
+
+    @Test("is not given in a lossless cluster by one that may have voted before it booted, until it has seen a renewal")
+    func forgottenVote() {
+        var scenario = Scenario.replica()
+        scenario.makeLossless()
+        _ = scenario.decide()
+        let refused = scenario.answer(question())
+        #expect(!refused.granted && refused.reason.contains("since it booted"))
+        #expect(scenario.answer(question(), without: .noConsentAfterVote).granted)
+        scenario.change { $0.renewal = "second" }
+        _ = scenario.decide()
+        #expect(scenario.answer(question()).granted)
+        // Where commits wait for nobody, a vote ends nothing that a commit needs: it stands by the lease alone.
+        scenario = Scenario.replica()
+        _ = scenario.decide()
+        #expect(scenario.answer(question()).granted)
+    }
 }

@@ -177,11 +177,11 @@ struct GuardTests {
         var scenario = Scenario.primary()
         switch name {
         case .overlap:
-            let plan = SynchronousPlan(mode: .quorum, record: record, setting: one, covered: [], removed: removed)
+            let plan = SynchronousPlan(mode: .quorum, record: record, setting: one, covered: [], removed: removed.list)
             return plan.next(towards: .none) == .setting(.none)
         case .narrowAfterFlush:
             let nobody = SynchronousState(mode: .quorum, members: [], votes: 1)
-            let plan = SynchronousPlan(mode: .quorum, record: nobody, setting: one, covered: [], removed: removed)
+            let plan = SynchronousPlan(mode: .quorum, record: nobody, setting: one, covered: [], removed: removed.list)
             return plan.next(towards: one) == .record(record)
         case .votesAtClaim:
             scenario = Scenario.candidate()

@@ -205,6 +205,10 @@ struct QuorumTakeOverTests {
         #expect(bound.answer(question).reason == "promised pg-1 to stand by")
 
         var promised = standby()
+        promised.change { $0.renewal = "zeroth" }
+        _ = promised.decide()
+        promised.change { $0.renewal = "first" }
+        _ = promised.decide()
         let consent = ConsentRequest(
             holder: Scenario.member("pg-1").incarnation, term: 3, round: 1, durationMilliseconds: 6000)
         #expect(promised.answer(.consent(consent)).granted)
@@ -258,5 +262,25 @@ struct QuorumTakeOverTests {
         #expect(successor.decide().write == nil)
         successor.vote("pg-3")
         #expect(successor.decide().write != nil)
+    }
+
+    @Test(
+        "does not count a vote that was seen before its renewal came up again: the store went back, and it may be void")
+    func comesUpAgain() throws {
+        var scenario = standby()
+        scenario.vote("pg-3")
+        scenario.pass(.milliseconds(100), reports: false)
+        scenario.change { $0.renewal = "second" }
+        _ = scenario.decide()
+        scenario.pass(.milliseconds(100), reports: false)
+        scenario.change { $0.renewal = "first" }
+        _ = scenario.decide()
+        _ = try #require(silence(&scenario, until: .seconds(4)))
+        scenario.detach()
+        #expect(scenario.decide().votesAsked == ["pg-3"])
+        scenario.pass(.milliseconds(400), reports: false)
+        #expect(scenario.decide().write == nil)
+        scenario.vote("pg-3")
+        #expect(scenario.decide().write != nil)
     }
 }

@@ -134,6 +134,23 @@ struct RejoinTests {
         #expect(scenario.decide().operations.isEmpty)
     }
 
+    @Test("streams from the leader itself where commits wait for so many that it has to be one of them")
+    func neededDirectly() {
+        var scenario = Scenario.replica()
+        scenario.observation.me.traits.replicateFrom = "pg-3"
+        scenario.change { $0.members["pg-2"]?.traits.replicateFrom = "pg-3" }
+        scenario.makeLossless(.strict)
+        _ = scenario.decide()
+        scenario.change { $0.renewal = "second" }
+        #expect(scenario.decide().operations == [.follow("pg-3")])
+        scenario.observation.settings.synchronousCount = 2
+        #expect(scenario.decide().operations.isEmpty)
+        // One that is never counted is not needed.
+        scenario.observation.me.traits.noSync = true
+        scenario.change { $0.members["pg-2"]?.traits.noSync = true }
+        #expect(scenario.decide().operations == [.follow("pg-3")])
+    }
+
     @Test("without data is copied from a fit replica, which has more time than the primary, or from the primary")
     func source() {
         var scenario = Scenario.newcomer("pg-2", record: Scenario.record(holder: "pg-1"))

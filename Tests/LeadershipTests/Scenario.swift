@@ -100,13 +100,13 @@ struct Scenario {
     }
 
     mutating func decide(without removed: Guard? = nil) -> Decision {
-        let (decision, next) = Leadership.decide(observation, memory, now: now, without: removed)
+        let (decision, next) = Leadership.decide(observation, memory, now: now, without: removed.list)
         memory = next
         return decision
     }
 
     mutating func answer(_ request: PeerRequest, without removed: Guard? = nil) -> PeerAnswer {
-        let (answer, next) = Leadership.answer(request, observation, memory, now: now, without: removed)
+        let (answer, next) = Leadership.answer(request, observation, memory, now: now, without: removed.list)
         memory = next
         return answer
     }
@@ -197,6 +197,10 @@ extension Scenario {
         scenario.vote("pg-3")
         return scenario
     }
+}
+
+extension Guard? {
+    var list: [Guard] { map { [$0] } ?? [] }
 }
 
 extension Decision {

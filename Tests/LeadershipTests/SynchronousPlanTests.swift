@@ -11,7 +11,8 @@ struct SynchronousPlanTests {
     ) -> SynchronousPlan {
         SynchronousPlan(
             mode: .quorum, record: SynchronousState(mode: .quorum, members: record.0, votes: record.1),
-            setting: SynchronousSetting(members: setting.0, required: setting.1), covered: covered, removed: removed)
+            setting: SynchronousSetting(members: setting.0, required: setting.1), covered: covered,
+            removed: removed.list)
     }
 
     func state(_ members: [MemberName], _ votes: Int) -> SynchronousPlan.Step {

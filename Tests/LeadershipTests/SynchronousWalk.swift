@@ -132,7 +132,7 @@ struct SynchronousWalk {
             record: SynchronousState(
                 mode: .quorum, members: Self.members(state.record), votes: Int(state.votes)),
             setting: SynchronousSetting(members: Self.members(state.setting), required: Int(state.required)),
-            covered: Set(Self.members(covered)), removed: removed)
+            covered: Set(Self.members(covered)), removed: removed.list)
         switch plan.next(towards: target) {
         case .record(let record): return .record(Self.set(record.members), votes: UInt8(record.votes))
         case .setting(let setting): return .setting(Self.set(setting.members), required: UInt8(setting.required))

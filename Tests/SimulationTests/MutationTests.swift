@@ -7,26 +7,32 @@ import Testing
 struct MutationTests {
     /// How many schedules may pass before the absence of a guard shows.
     static let bound: UInt64 = 400
+    /// How many must go well with it.
+    static let enough: UInt64 = 12
 
-    /// No schedule has been found yet in which one of these matters by itself (docs/simulation.md).
-    static let notCaughtYet: Set<Guard> = [
-        .noConsentAfterVote, .bootedVoterWaits, .streamAfterRenewal, .synchronousOnly, .noOpeningAfterRelease,
-        .rolledBackIsNotFree, .electorateOnly, .promiseKept,
-    ]
-
-    @Test(
-        "without this guard of the decision something breaks, and with it nothing does",
-        arguments: Guard.allCases.filter { !notCaughtYet.contains($0) })
+    @Test("without this guard of the decision something breaks, and with it nothing does", arguments: Guard.allCases)
     func isCaught(_ removed: Guard) {
         let weather = Mutation.provoking(removed)
-        let mutated = Campaign.run(0..<Self.bound, jobs: 2) { weather.settings(seed: $0, without: removed) }
+        let mutated = Campaign.run(0..<Self.bound, jobs: 2) {
+            weather.settings(seed: $0, without: [removed] + weather.coveredBy)
+        }
         guard let first = mutated.failures.first else {
             Issue.record("\(removed) can be left out: \(mutated.done) schedules went well")
             return
         }
-        let whole = Campaign.run(0..<first.seed + 1, jobs: 2) { weather.settings(seed: $0, without: nil) }
-        if let failure = whole.failures.first {
-            Issue.record("\(Campaign.replay(weather.settings(seed: failure.seed, without: nil), lines: 60))")
+        // With all guards, and without those that cover this one: it is this one that matters.
+        for others in weather.coveredBy.isEmpty ? [[]] : [[], weather.coveredBy] {
+            let whole = Campaign.run(0..<max(first.seed + 1, Self.enough), jobs: 2) {
+                weather.settings(seed: $0, without: others)
+            }
+            if let failure = whole.failures.first {
+                Issue.record("\(Campaign.replay(weather.settings(seed: failure.seed, without: others), lines: 60))")
+            }
         }
+    }
+
+    @Test("only one guard is covered by another: the argument says by which")
+    func covered() {
+        #expect(Guard.allCases.filter { !Mutation.provoking($0).coveredBy.isEmpty } == [.synchronousOnly])
     }
 }
