@@ -93,7 +93,7 @@ let package = Package(
             name: "pgmahout",
             dependencies: [
                 "ClusterModel", "Supervision", "Configuration", "Archive", "Postgres", "ObjectStorage", "HTTPTransport",
-                "Platform", "Logs", argumentParser, logging,
+                "Platform", "Logs", "Compression", argumentParser, logging,
             ], swiftSettings: strict),
         // The proof: members, a store, a network and clients around the decision, in simulated time.
         room("Simulation", ["ClusterModel", "Leadership"], settings: simulated),

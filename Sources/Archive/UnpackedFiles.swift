@@ -67,6 +67,7 @@ final class UnpackedFiles: TarConsumer {
             size = 0
             if full == Self.controlName {
                 guard header.size <= Self.largestControlFile else { throw TarError("pg_control is too large") }
+                guard ledger.controlFile == nil else { throw TarError("'\(name)' is in it twice") }
                 held = []
             } else {
                 file = try open(mode: (header.mode & 0o750) | 0o600)
@@ -95,14 +96,18 @@ final class UnpackedFiles: TarConsumer {
         if !relative.isEmpty { ledger.note(relative, UnpackedLedger.Sum(size: size, crc32c: sum.value)) }
     }
 
-    private func open(mode: UInt32) throws(SystemError) -> FileDescriptor {
+    /// Makes the file, and only makes it: a name that comes twice, in whichever part, is no honest archive.
+    private func open(mode: UInt32) throws -> FileDescriptor {
         do throws(SystemError) {
-            return try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode)
+            return try FileDescriptor(opening: path, Self.creation, mode: mode)
         } catch {
+            guard !error.isExists else { throw TarError("'\(relative)' is in it twice") }
             // Parts are unpacked at the same time, and only the first one has the directories.
             guard error.isNotFound else { throw error }
             try Files.makeDirectory(String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)))
-            return try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode)
+            return try FileDescriptor(opening: path, Self.creation, mode: mode)
         }
     }
+
+    private static let creation = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
 }

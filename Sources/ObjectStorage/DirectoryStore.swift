@@ -11,6 +11,13 @@ package final class DirectoryStore: ObjectStore {
     package let root: String
     /// Directories that this process has made durable, down from the root.
     private let durable = Mutex<Set<String>>([])
+    /// The directory in which this process has found or made `.incoming`.
+    private let known = Mutex<RootIdentity?>(nil)
+
+    private struct RootIdentity: Hashable {
+        let device: UInt64
+        let inode: UInt64
+    }
 
     private static let incomingName = ".incoming"
 
@@ -22,26 +29,61 @@ package final class DirectoryStore: ObjectStore {
     package func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? {
         let path = try path(of: key)
         var status = stat()
-        guard stat(path, &status) == 0 else { return try absent(SystemError("find", path: path)) }
+        do throws(SystemError) {
+            try Self.reopening { () throws(SystemError) in
+                guard stat(path, &status) == 0 else { throw SystemError("find", path: path) }
+            }
+        } catch { return try absent(error) }
         return status.st_mode & S_IFMT == S_IFREG ? ObjectInfo(key: key, size: UInt64(max(0, status.st_size))) : nil
     }
 
     package func read(_ key: ObjectKey, from offset: UInt64) throws(ObjectStoreError) -> (any ObjectReader)? {
         let path = try path(of: key)
         do throws(SystemError) {
-            return try DirectoryReader(path: path, from: offset)
+            return try Self.reopening { () throws(SystemError) in try DirectoryReader(path: path, from: offset) }
         } catch { return try absent(error) }
     }
 
     package func upload(_ key: ObjectKey) throws(ObjectStoreError) -> any ObjectUpload {
         let target = try path(of: key)
         try requireRoot()
+        let incoming = root + "/" + Self.incomingName
+        let isArchive: Bool
+        do throws(SystemError) { isArchive = try prepare(incoming) } catch { throw ObjectStoreError(error) }
+        guard isArchive else {
+            throw ObjectStoreError(
+                .unavailable,
+                "archive directory '\(root)' is not the one it was, and holds no archive: was it unmounted?")
+        }
         do throws(SystemError) {
-            let incoming = root + "/" + Self.incomingName
-            try Files.makeDirectory(incoming)
             let temporary = Files.temporaryPath(for: incoming + "/" + key.name)
-            return try DirectoryUpload(store: self, key: key, temporary: temporary, target: target)
+            return try Self.reopening { () throws(SystemError) in
+                try DirectoryUpload(store: self, key: key, temporary: temporary, target: target)
+            }
         } catch { throw ObjectStoreError(error) }
+    }
+
+    /// Where a mount went away there is an empty directory, which must not become an archive of its own: WAL would count
+    /// as archived, and would not be there once the mount is back.
+    private func prepare(_ incoming: String) throws(SystemError) -> Bool {
+        var status = stat()
+        guard stat(root, &status) == 0 else { throw SystemError("find", path: root) }
+        let found = RootIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+        if !Files.isDirectory(incoming) {
+            let before = known.withLock { $0 }
+            guard before == nil || before == found else { return false }
+            try Files.makeDirectory(incoming)
+        }
+        known.withLock { $0 = found }
+        return true
+    }
+
+    /// Once more after ESTALE: another machine has replaced what a handle led to, and its path leads on.
+    static func reopening<Value>(_ body: () throws(SystemError) -> Value) throws(SystemError) -> Value {
+        do throws(SystemError) { return try body() } catch {
+            guard error.isStale else { throw error }
+            return try body()
+        }
     }
 
     package func confirmDurable(_ key: ObjectKey) throws(ObjectStoreError) {

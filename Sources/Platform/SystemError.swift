@@ -19,6 +19,8 @@ package struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
     package var isExists: Bool { code == EEXIST }
     /// The disk or the quota is full.
     package var isNoSpace: Bool { code == ENOSPC || code == EDQUOT }
+    /// Of a network file system: what the handle led to is gone, while its path may lead to something.
+    package var isStale: Bool { code == ESTALE }
     package var isReadOnly: Bool { code == EROFS }
     package var isPermissionDenied: Bool { code == EACCES || code == EPERM }
     /// A non-blocking call that would have to wait.

@@ -41,7 +41,7 @@ final class BucketServer: Sendable {
     }
 
     private static func newPlace() throws -> Barman.Place {
-        Barman.Place(bucket: try SignatureProxy.shared().bucket(), prefix: "some/place", server: serverName)
+        Barman.Place(bucket: try SignatureProxy.shared().bucket(), prefix: "two words/größe", server: serverName)
     }
 
     private init(

@@ -46,6 +46,35 @@ struct DirectoryStoreTests {
         #expect(try store.listAll("").objects.isEmpty)
     }
 
+    @Test("what NFS leaves behind and what others put there are no objects, in any folder")
+    func strangers() throws {
+        #expect(try store.putIfAbsent("a/b/object", [1]) == .created)
+        for name in ["a/.nfs000000000000001", "a/b/.nfs2", "a/b/.snapshot", ".lost"] {
+            try Files.writeDurably([1], to: directory.file(name))
+        }
+        _ = try directory.directory("a/.snapshots")
+        #expect(try store.listAll("", recursive: true).objects.map(\.key) == ["a/b/object"])
+        #expect(try store.listAll("a/").folders == ["a/b/"])
+    }
+
+    @Test("where the mount went away, the empty directory below takes nothing", .enabled(if: getuid() == 0))
+    func unmounted() async throws {
+        let place = try directory.directory("mounted")
+        let small = try await SmallFileSystem(at: place, size: "1m")
+        let store = DirectoryStore(root: place)
+        #expect(try store.putIfAbsent("first", [1]) == .created)
+        try await small.unmount()
+        #expect { try store.putIfAbsent("second", [2]) } throws: { error in
+            (error as? ObjectStoreError)?.kind == .unavailable && "\(error)".contains("was it unmounted?")
+        }
+        #expect(try Files.list(place).isEmpty)
+        // Another file system with an archive on it is as good as the first.
+        let other = try await SmallFileSystem(at: place, size: "1m")
+        _ = try directory.directory("mounted/.incoming")
+        #expect(try store.putIfAbsent("second", [2]) == .created)
+        try await other.unmount()
+    }
+
     @Test("uploads that died are removed once they are old, and no earlier")
     func abandonedUploads() throws {
         let incoming = try directory.directory(".incoming")
