@@ -1,3 +1,5 @@
+import Postgres
+
 /// What of a data directory belongs into a base backup: pure rules over names.
 enum BackupSelection {
     enum Verdict: Hashable {
@@ -36,6 +38,15 @@ enum BackupSelection {
         if name.hasPrefix("pg_internal.init") { return .skip }
         if isDirectory || !isDatabaseDirectory(parts.dropLast()) { return .include }
         return isTemporaryRelation(name) || isUnlogged(name, siblings) ? .skip : .include
+    }
+
+    /// The number in its relation of the first page of a file; nil when it is no relation's.
+    static func firstBlock(_ path: String, _ checksums: PageChecksums) -> UInt32? {
+        let parts = path.split(separator: "/").map(String.init)
+        guard let name = parts.last, parts.dropLast() == ["global"] || isDatabaseDirectory(parts.dropLast()),
+            let number = PageChecksums.fileNumber(ofRelation: name)
+        else { return nil }
+        return number.multipliedReportingOverflow(by: checksums.blocksPerFile).partialValue
     }
 
     /// `base/<oid>`, or `pg_tblspc/<oid>/PG_…/<oid>` of a tablespace within the data directory.

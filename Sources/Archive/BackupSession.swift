@@ -21,8 +21,13 @@ final class BackupSession {
         let segmentSize: UInt64
         let archiveMode: String
         let inRecovery: Bool
-        /// Tablespaces outside of the data directory, by name.
-        let tablespaces: [String]
+        let dataChecksums: Bool
+        /// Bytes of a page.
+        let blockSize: Int
+        /// Pages of a file.
+        let blocksPerFile: UInt32
+
+        var major: Int { version / 10_000 }
     }
 
     struct Start { let lsn: LSN, time: Timestamp }
@@ -43,20 +48,37 @@ final class BackupSession {
               current_setting('config_file'), current_setting('hba_file'), current_setting('ident_file'),
               (SELECT system_identifier FROM pg_control_system()),
               (SELECT setting FROM pg_settings WHERE name = 'wal_segment_size'),
-              current_setting('archive_mode'), pg_is_in_recovery()
-            """, columns: 9)
-        let spaces = try query(
-            """
-            SELECT spcname FROM pg_tablespace WHERE pg_tablespace_location(oid) <> ''
-              AND pg_tablespace_location(oid) NOT LIKE 'pg_tblspc/%' ORDER BY 1
-            """)
+              current_setting('archive_mode'), pg_is_in_recovery(), current_setting('data_checksums'),
+              current_setting('block_size'), (SELECT setting FROM pg_settings WHERE name = 'segment_size')
+            """, columns: 12)
         guard let version = row[0].flatMap({ Int($0) }), let directory = row[1],
-            let system = row[5].flatMap({ SystemIdentifier($0) }), let size = row[6].flatMap({ UInt64($0) })
+            let system = row[5].flatMap({ SystemIdentifier($0) }), let size = row[6].flatMap({ UInt64($0) }),
+            let blockSize = row[10].flatMap({ Int($0) }), let blocks = row[11].flatMap({ UInt32($0) })
         else { throw ArchiveError(.unavailable, "the server does not say what it is") }
         return Server(
             version: version, dataDirectory: directory, configFile: row[2], hbaFile: row[3], identFile: row[4],
             systemIdentifier: system, segmentSize: size, archiveMode: row[7] ?? "off", inRecovery: row[8] == "t",
-            tablespaces: spaces.compactMap { $0.first ?? nil })
+            dataChecksums: row[9] == "on", blockSize: blockSize, blocksPerFile: blocks)
+    }
+
+    /// Those outside of the data directory. To be asked after the start: later ones are made by replay.
+    func tablespaces() throws -> [BackupInfo.Tablespace] {
+        try query(
+            """
+            SELECT spcname, oid::text, pg_tablespace_location(oid) FROM pg_tablespace
+              WHERE pg_tablespace_location(oid) LIKE '/%' ORDER BY oid
+            """
+        ).compactMap { row in
+            guard row.count == 3, let name = row[0], let oid = row[1].flatMap({ UInt32($0) }), let place = row[2]
+            else { return nil }
+            return BackupInfo.Tablespace(name: name, oid: oid, location: place)
+        }
+    }
+
+    /// What a standby follows; nil when it follows nobody, or says it in words that are not ours.
+    func upstream() throws -> ConnectionInfo? {
+        let row = try one("SELECT current_setting('primary_conninfo')", columns: 1)
+        return row[0].flatMap { ConnectionInfo(conninfo: $0, applicationName: "pgmahout backup") }
     }
 
     /// Begins the backup.

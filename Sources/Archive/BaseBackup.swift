@@ -4,7 +4,6 @@ import Glibc
 import ObjectStorage
 import Platform
 import Postgres
-import Synchronization
 
 /// How far a backup or a restore is.
 package struct ArchiveProgress: Hashable, Sendable {
@@ -22,24 +21,36 @@ package struct ArchiveProgress: Hashable, Sendable {
     }
 }
 
-/// A base backup of a running server into the archive.
+/// A base backup of a running server, primary or standby, into the archive.
 ///
-/// Order of things: parts → `pg_control` → `backup_label` → the WAL from begin to end is in the archive →
-/// `backup.info`. Whatever is interrupted before the last of these is no backup, and nobody takes it for one.
-/// Tablespaces outside of the data directory are refused for now.
+/// Order of things: lock → parts with their indexes → `pg_control` → `backup_label` → `backup_manifest` → the WAL from
+/// begin to end is in the archive → `backup.info`. Whatever is interrupted before the last of these is no backup, and
+/// nobody takes it for one.
 package struct BaseBackup {
     let settings: ArchiveSettings
     let options: Options
     let store: any ObjectStore
-    let codec: any Codec
+    let codec: GzipCodec
 
     package struct Options: Hashable, Sendable {
+        /// Which server it may be taken from.
+        package enum Source: String, Hashable, Sendable, CaseIterable {
+            case any, primary, standby
+        }
+
         /// Shown by `backup list`; nil: none.
         package var name: String?
+        /// Who takes it, for those who want to take one at the same time; nil: the host.
+        package var member: String?
+        package var source = Source.any
         /// Whether the first checkpoint is made at once.
         package var fastCheckpoint = true
         /// How long the WAL of the backup may take to reach the archive.
         package var archiveWait = Duration.seconds(300)
+        /// Bytes read a second; 0: no limit.
+        package var rate: UInt64 = 0
+        /// Whether a backup with pages whose checksums are wrong is better than none.
+        package var keepsCorruptPages = false
 
         package init() {}
     }
@@ -74,16 +85,43 @@ package struct BaseBackup {
         try check(server)
         try ArchiveOwner.claim(store, settings.layout, for: server.systemIdentifier, cluster: settings.cluster) {}
         let id = try freeID()
+        let cancellation = ParallelWork.Cancellation()
+        let lock = try BackupLock(
+            store, settings.layout, name: options.member ?? Self.hostName, backupID: id, lost: cancellation.cancel)
+        defer { lock.end() }
+        do {
+            return try take(id, session, server, cancellation, progress)
+        } catch let error as ParallelWork.CancelledError {
+            guard try BackupLock.current(store, settings.layout) == nil else {
+                throw ArchiveError(.refused, "another backup has taken over, because this one gave no sign of life")
+            }
+            throw error
+        }
+    }
+
+    private func take(
+        _ id: String, _ session: BackupSession, _ server: BackupSession.Server,
+        _ cancellation: ParallelWork.Cancellation, _ progress: (ArchiveProgress) -> Void
+    ) throws -> BackupInfo {
         progress(ArchiveProgress(phase: "checkpoint"))
         let start = try session.start(label: "pgmahout \(id)", fast: options.fastCheckpoint, version: server.version)
-        let copy = BackupCopy(
-            try BackupFileList(dataDirectory: settings.dataDirectory), id: id, dataDirectory: settings.dataDirectory,
-            store: store, layout: settings.layout, codec: codec)
+        let tablespaces = try session.tablespaces()
+        let checksums =
+            server.dataChecksums && server.blockSize == PageChecksums.pageSize
+            ? PageChecksums(start: start.lsn, blocksPerFile: server.blocksPerFile) : nil
+        let copy = try BackupCopy(
+            BackupPlan(try lists(tablespaces, server), parallel: settings.parallel), id: id, store: store,
+            layout: settings.layout, codec: codec, checksums: checksums, parallel: settings.parallel,
+            progress: BackupProgress(limit: RateLimit(bytesPerSecond: options.rate), cancellation: cancellation))
         do {
-            let stop = try run(copy, session, server, progress)
-            let info = try describe(id, server, start, stop, size: copy.total)
+            try run(copy, progress)
+            let (stop, size) = try finish(copy, session, server, start)
+            let info = try describe(id, server, start, stop, tablespaces: tablespaces, size: size)
             progress(ArchiveProgress(phase: "waiting for WAL", bytesDone: copy.total, bytesTotal: copy.total))
-            try awaitWAL(of: info)
+            if server.inRecovery, let reason = endSegment(of: info, through: try session.upstream()) {
+                progress(ArchiveProgress(phase: "waiting for WAL (\(reason))"))
+            }
+            try awaitWAL(of: info, cancellation.check)
             guard try store.putIfAbsent(settings.layout.backupInfo(id), Array(info.text.utf8)) == .created else {
                 throw ArchiveError(.refused, "backup \(id) exists already")
             }
@@ -108,65 +146,105 @@ package struct BaseBackup {
                 .refused,
                 "the server runs in '\(server.dataDirectory)', and '\(settings.dataDirectory)' was to be backed up")
         }
-        guard server.tablespaces.isEmpty else {
-            throw ArchiveError(
-                .refused,
-                "tablespaces outside of the data directory cannot be backed up yet: "
-                    + server.tablespaces.joined(separator: ", "))
-        }
         guard server.archiveMode != "off" else {
             throw ArchiveError(.refused, "archive_mode is off: a backup without its WAL cannot be restored")
         }
+        switch options.source {
+        case .primary where server.inRecovery:
+            throw ArchiveError(.refused, "this member is a standby: take the backup at the primary")
+        case .standby where !server.inRecovery:
+            throw ArchiveError(.refused, "this member is the primary: take the backup at a standby")
+        case .any, .primary, .standby: break
+        }
+    }
+
+    private static var hostName: String {
+        (try? Files.readText("/proc/sys/kernel/hostname"))?.split(separator: "\n").first.map(String.init)
+            ?? "somebody"
     }
 
     /// The present second in UTC, unless another backup has it.
     private func freeID() throws -> String {
         for _ in 0..<10 {
             let id = Timestamp(microseconds: Int64(time(nil)) * 1_000_000).compact
-            if try store.listAll("\(settings.layout.backup(id))/").objects.isEmpty { return id }
+            if try store.listAll("\(settings.layout.backup(id))/").objects.isEmpty,
+                try store.listAll(settings.layout.extras(of: id)).objects.isEmpty
+            {
+                return id
+            }
             usleep(250_000)
         }
         throw ArchiveError(.unavailable, "too many backups at once")
     }
 
+    private func lists(_ tablespaces: [BackupInfo.Tablespace], _ server: BackupSession.Server) throws
+        -> [BackupFileList]
+    {
+        try [BackupFileList(dataDirectory: settings.dataDirectory)]
+            + tablespaces.map {
+                try BackupFileList(tablespace: $0.oid, at: $0.location, major: server.major)
+            }
+    }
+
     // MARK: Copying
 
-    /// This thread fills the first part, which is the last to be closed; others fill further parts.
-    private func run(
-        _ copy: BackupCopy, _ session: BackupSession, _ server: BackupSession.Server,
-        _ progress: (ArchiveProgress) -> Void
-    ) throws -> BackupSession.Stop {
-        let first = try copy.makePart(0)
+    private func run(_ copy: BackupCopy, _ progress: (ArchiveProgress) -> Void) throws {
         var nextReport = BootClock.now()
-        func report() {
+        try copy.run {
+            try copy.progress.cancellation.check()
             guard BootClock.now() >= nextReport else { return }
             nextReport = BootClock.now() + .milliseconds(250)
-            progress(ArchiveProgress(phase: "copying", bytesDone: copy.bytesCopied, bytesTotal: copy.total))
+            progress(ArchiveProgress(phase: "copying", bytesDone: copy.progress.bytes, bytesTotal: copy.total))
         }
-        do {
-            for directory in copy.directories { try first.add(directory: directory) }
-            let others = try ParallelWork(settings.parallel - 1, name: "backup") { index, cancellation in
-                try copy.makeWholePart(index + 1, cancellation)
+        progress(ArchiveProgress(phase: "copying", bytesDone: copy.progress.bytes, bytesTotal: copy.total))
+        let corrupt = copy.progress.corruptPages
+        guard corrupt.isEmpty || options.keepsCorruptPages else {
+            throw ArchiveError(
+                .refused,
+                "checksums of \(corrupt.count) page(s) are wrong: "
+                    + corrupt.prefix(5).map(\.description).joined(separator: ", ")
+                    + (corrupt.count > 5 ? ", …" : "")
+                    + "; earlier backups may hold them unharmed; --keep-corrupt-pages takes a backup anyway")
+        }
+    }
+
+    /// Ends the backup on the server, and the last part with what that says.
+    /// - Returns: also the bytes of all files.
+    private func finish(
+        _ copy: BackupCopy, _ session: BackupSession, _ server: BackupSession.Server, _ start: BackupSession.Start
+    ) throws -> (BackupSession.Stop, size: UInt64) {
+        // Behind all data: on a standby it says how far recovery must go at least.
+        let control = try stableControlFile()
+        let stop = try session.stop(version: server.version)
+        let label = Array(stop.label.utf8)
+        guard let timeline = Self.timeline(inLabel: stop.label) else {
+            throw ArchiveError(.unavailable, "the backup label names no timeline")
+        }
+        let data = try ControlData.read(dataDirectory: settings.dataDirectory)
+        guard data.timeline == timeline else {
+            throw ArchiveError(
+                .unavailable,
+                "the timeline changed from \(timeline) to \(data.timeline) during the backup: take it again")
+        }
+        let files = [
+            (header("global/pg_control", size: control.count), control),
+            (header("backup_label", size: label.count), label),
+        ]
+        let entries =
+            copy.records.map { record in
+                BackupManifestText.Entry(
+                    path: record.path, size: record.size, modified: record.modified, sum: record.sum)
             }
-            do {
-                try copy.fill(first) {
-                    try others.cancellation.check()
-                    report()
-                }
-                try others.finish(meanwhile: report)
-            } catch { throw others.cancel(because: error) }
-            // Behind all data: on a standby it says how far recovery must go at least.
-            let control = try stableControlFile()
-            try first.add(header("global/pg_control", size: control.count), content: control)
-            let stop = try session.stop(version: server.version)
-            let label = Array(stop.label.utf8)
-            try first.add(header("backup_label", size: label.count), content: label)
-            try copy.commit(first, 0)
-            return stop
-        } catch {
-            first.abort()
-            throw error
-        }
+            + files.map { header, bytes in
+                BackupManifestText.Entry(
+                    path: header.name, size: header.size, modified: header.modified, sum: CRC32C.checksum(bytes))
+            }
+        let manifest = try BackupManifestText(
+            entries: entries, timeline: timeline, start: start.lsn, end: stop.lsn,
+            systemIdentifier: server.systemIdentifier, serverVersion: server.version
+        ).encoded()
+        try copy.finish(files + [(header(BackupManifest.fileName, size: manifest.count), manifest)])
+        return (stop, entries.reduce(0) { $0 + $1.size })
     }
 
     /// The server rewrites the file in place: what is read twice with a good checksum in between is whole.

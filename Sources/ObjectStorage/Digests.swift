@@ -6,7 +6,7 @@ package enum Digests {
         ByteText.hex(try sha256(bytes))
     }
 
-    static func sha256(_ bytes: [UInt8]) throws(ObjectStoreError) -> [UInt8] {
+    package static func sha256(_ bytes: [UInt8]) throws(ObjectStoreError) -> [UInt8] {
         guard let sum = sum(EVP_sha256(), of: bytes) else {
             throw ObjectStoreError(.unavailable, "libcrypto does not compute SHA-256")
         }
@@ -35,11 +35,11 @@ package enum Digests {
 }
 
 /// Bytes as text.
-enum ByteText {
+package enum ByteText {
     private static let digits = Array("0123456789abcdef".utf8)
     private static let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    static func hex(_ bytes: [UInt8]) -> String {
+    package static func hex(_ bytes: [UInt8]) -> String {
         String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 

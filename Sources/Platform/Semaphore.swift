@@ -1,20 +1,20 @@
 import Glibc
 
 /// sem_t at an address that stays.
-final class Semaphore: Sendable {
+package final class Semaphore: Sendable {
     /// Only ever handed to sem_* calls, which are safe on all threads.
     nonisolated(unsafe) private let address = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
-    init() { sem_init(address, 0, 0) }
+    package init() { sem_init(address, 0, 0) }
 
     deinit {
         sem_destroy(address)
         address.deallocate()
     }
 
-    func signal() { sem_post(address) }
+    package func signal() { sem_post(address) }
 
-    func wait() {
+    package func wait() {
         while sem_wait(address) != 0, errno == EINTR {}
     }
 }

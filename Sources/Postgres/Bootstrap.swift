@@ -34,6 +34,8 @@ package enum Bootstrap {
                 statements.append("CREATE ROLE \(role) LOGIN REPLICATION")
             }
             statements.append("GRANT pg_monitor, pg_checkpoint TO \(role)")
+            // A backup of a standby ends with a segment that only the primary can complete.
+            statements.append("GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal() TO \(role)")
             for function in rewindFunctions { statements.append("GRANT EXECUTE ON FUNCTION \(function) TO \(role)") }
         }
         if let replicationPassword {

@@ -25,6 +25,33 @@ package struct ConnectionInfo: Hashable, Sendable {
         self.replication = replication
     }
 
+    /// Reads `primary_conninfo` as this type writes it, for a connection to the database `postgres`; nil when host, port
+    /// or user are missing.
+    package init?(conninfo text: String, applicationName: String) {
+        let values = Self.parse(text)
+        guard let host = values["host"], let user = values["user"], let port = values["port"].flatMap({ Int($0) })
+        else { return nil }
+        self.init(host: host, port: port, user: user, applicationName: applicationName)
+        if let file = values["passfile"], file != Self.noFile { passwordFile = file }
+    }
+
+    private static func parse(_ text: String) -> [String: String] {
+        var values: [String: String] = [:]
+        var rest = text[...]
+        while let equals = rest.firstIndex(of: "=") {
+            let name = rest[..<equals].split(separator: " ").joined()
+            rest = rest[rest.index(after: equals)...]
+            let isQuoted = rest.first == "'"
+            if isQuoted { rest = rest.dropFirst() }
+            var value = ""
+            while let character = rest.popFirst(), character != (isQuoted ? "'" : " ") {
+                if character == "\\", let next = rest.popFirst() { value.append(next) } else { value.append(character) }
+            }
+            values[name] = value
+        }
+        return values
+    }
+
     package var isLocalSocket: Bool { host.hasPrefix("/") }
 
     /// libpq's text form. Holds no password, so it may appear in argument lists and in `primary_conninfo`.

@@ -17,10 +17,21 @@ final class ArchivedServer: Sendable {
     static let serverName = "demo"
 
     /// - Parameter archive: another than a directory of its own.
-    static func primary(archive: String? = nil, parameters: [String: String] = [:]) async throws -> ArchivedServer {
+    static func primary(
+        archive: String? = nil, parameters: [String: String] = [:], checksums: Bool = false,
+        installation: PostgresInstallation = PostgresFixture.standard
+    ) async throws -> ArchivedServer {
         let directory = try TemporaryDirectory()
-        let server = try await PostgresServer.primary(
-            parameters: parameters, archive: try client(directory))
+        let server = try PostgresServer(
+            parameters: parameters, archive: try client(directory), installation: installation)
+        let template = try await installation.template()
+        try await PostgresFixture.run(Command("/bin/cp", ["-a", template, server.dataDirectory]))
+        if checksums, try ControlData.read(dataDirectory: template).dataChecksums == false {
+            try await PostgresFixture.run(
+                Command(
+                    installation.binaries.directory + "/pg_checksums", ["--enable", "-N", "-D", server.dataDirectory]))
+        }
+        try await server.start(.primary)
         return try await ArchivedServer(directory, server, archive: archive ?? directory.directory("archive"))
     }
 

@@ -124,7 +124,8 @@ struct BackupRestoreTests {
                         if m.isfile(): assert len(archive.extractfile(m).read()) == m.size
                         own.append(m.name)
                     names.append(own)
-            assert names[0][0] == '.' and names[0][-2:] == ['global/pg_control', 'backup_label'], names[0][-3:]
+            assert names[0][0] == '.', names[0][0]
+            assert names[0][-3:] == ['global/pg_control', 'backup_label', 'backup_manifest'], names[0][-3:]
             flat = [n for own in names for n in own]
             assert len(flat) == len(set(flat)) and 'PG_VERSION' in flat and 'pg_wal' in flat
             assert not [n for n in flat if n.startswith('pg_wal/') or n in ('postmaster.pid', 'pgmahout.json')]
@@ -154,9 +155,6 @@ struct BackupRestoreTests {
         #expect {
             try BaseBackup.take(settings, connection: primary.server.configuration.local())
         } throws: { "\($0)".contains("was to be backed up") }
-        let space = try primary.directory.directory("space")
-        _ = try primary.server.query("CREATE TABLESPACE aside LOCATION '\(space)'")
-        #expect { try primary.backup() } throws: { "\($0)".contains("tablespaces") && "\($0)".contains("aside") }
         try await primary.stop()
     }
 }
