@@ -12,29 +12,46 @@ struct RestoreUnpacking: Sendable {
     let directory: String
     let ledger = UnpackedLedger()
 
+    /// What one thread takes at a time.
+    private enum Job: Sendable {
+        case stream(RestorePlan.Part)
+        case group(IndexedPart, IndexedPart.Group)
+    }
+
     /// What the threads share.
     private final class Shared: Sendable {
-        private let waiting: Mutex<ArraySlice<RestorePlan.Part>>
+        private let waiting: Mutex<ArraySlice<Job>>
         private let unpacked = Atomic<UInt64>(0)
 
-        init(_ parts: [RestorePlan.Part]) { waiting = Mutex(parts[...]) }
+        init(_ jobs: [Job]) { waiting = Mutex(jobs[...]) }
 
         var bytes: UInt64 { unpacked.load(ordering: .relaxed) }
-        func next() -> RestorePlan.Part? { waiting.withLock { $0.popFirst() } }
+        func next() -> Job? { waiting.withLock { $0.popFirst() } }
         func add(_ count: Int) { unpacked.add(UInt64(count), ordering: .relaxed) }
     }
 
     /// Returns when all files are there and checked, all but `pg_control`: see `seal`.
     /// - Returns: what the missing one says.
     func run(_ progress: (ArchiveProgress) -> Void) throws -> ControlData {
-        // The largest first, so that no thread is left alone with it at the end.
-        let shared = Shared(plan.parts.sorted { ($1.bytes, $0.key.text) < ($0.bytes, $1.key.text) })
-        let count = min(plan.request.parallel, plan.parts.count)
-        let work = try ParallelWork(count, name: "unpack") { _, cancellation in
-            while let part = shared.next() {
-                try unpack(part) { count in
-                    shared.add(count)
-                    try cancellation.check()
+        let indexed = try indexedParts()
+        let names = Set(indexed.map(\.part.name))
+        // Streams first, the largest of them in front: no thread is left alone with one at the end.
+        let streams = plan.parts.filter { !names.contains($0.name) }
+            .sorted { ($1.bytes, $0.key.text) < ($0.bytes, $1.key.text) }
+        let jobs =
+            streams.map(Job.stream) + indexed.flatMap { part in part.groups.map { Job.group(part, $0) } }
+        let shared = Shared(jobs)
+        let work = try ParallelWork(min(plan.request.parallel, jobs.count), name: "unpack") { _, cancellation in
+            let decoder = try GzipChunkDecoder()
+            func check(_ count: Int) throws {
+                shared.add(count)
+                try cancellation.check()
+            }
+            while let job = shared.next() {
+                switch job {
+                case .stream(let part): try unpack(part, check: check)
+                case .group(let part, let group):
+                    try damaged(part.part) { try part.unpack(group, from: store, decoder, check: check) }
                 }
             }
         }
@@ -44,6 +61,7 @@ struct RestoreUnpacking: Sendable {
             let done = total > 0 ? min(shared.bytes, total) : shared.bytes
             progress(ArchiveProgress(phase: "unpacking", bytesDone: done, bytesTotal: total))
         }
+        for part in indexed { try damaged(part.part) { try part.finish() } }
         progress(ArchiveProgress(phase: "checking"))
         return try check()
     }
@@ -53,19 +71,11 @@ struct RestoreUnpacking: Sendable {
             throw RestoreError("'\(part.key)' cannot be read")
         }
         guard let reader = try store.read(part.key) else { throw RestoreError("'\(part.key)' has vanished") }
-        let files: UnpackedFiles
-        if case .tablespace(let oid) = part.name.content {
-            guard let space = plan.tablespaces.first(where: { $0.oid == oid }) else {
-                throw RestoreError("the backup has no tablespace \(oid)")
-            }
-            files = UnpackedFiles(
-                directory: TablespaceStaging.path(space), prefix: "pg_tblspc/\(oid)/", ledger: ledger)
-        } else {
-            files = UnpackedFiles(directory: directory, ledger: ledger)
-        }
+        let (directory, prefix) = try place(part)
+        let files = UnpackedFiles(directory: directory, prefix: prefix, ledger: ledger)
         var tar = TarReader(consumer: files)
         let decoder = try codec.makeDecoder()
-        do {
+        try damaged(part) {
             while true {
                 let piece = try reader.read(upTo: WALSource.pieceSize)
                 if piece.isEmpty { break }
@@ -76,11 +86,45 @@ struct RestoreUnpacking: Sendable {
             }
             try decoder.finish()
             try tar.finish()
+        }
+    }
+
+    private func damaged(_ part: RestorePlan.Part, _ body: () throws -> Void) throws {
+        do {
+            try body()
         } catch let error as CompressionError {
             throw RestoreError("'\(part.key)' in the archive is damaged: \(error)")
         } catch let error as TarError {
             throw RestoreError("'\(part.key)' in the archive is damaged: \(error)")
         }
+    }
+
+    /// Where the files of a part go, and what their names begin with in a manifest.
+    private func place(_ part: RestorePlan.Part) throws -> (directory: String, prefix: String) {
+        guard case .tablespace(let oid) = part.name.content else { return (directory, "") }
+        guard let space = plan.tablespaces.first(where: { $0.oid == oid }) else {
+            throw RestoreError("the backup has no tablespace \(oid)")
+        }
+        return (TablespaceStaging.path(space), "pg_tblspc/\(oid)/")
+    }
+
+    /// Those whose index is there and fits: the others are read as streams, which is slower and no worse.
+    private func indexedParts() throws -> [IndexedPart] {
+        var found: [IndexedPart] = []
+        // The first part has the directories.
+        for part in plan.parts.sorted(by: { $0.name < $1.name }) where part.suffix == ".gz" {
+            guard
+                let index = try? BackupPartIndex.read(
+                    store, plan.request.layout, part: part.name, of: plan.backup.id)
+            else { continue }
+            let (directory, prefix) = try place(part)
+            guard let indexed = IndexedPart(part, index, directory: directory, prefix: prefix, ledger: ledger) else {
+                continue
+            }
+            try indexed.prepare()
+            found.append(indexed)
+        }
+        return found
     }
 
     /// Whether this is what `backup.info` and the manifest speak of.

@@ -36,13 +36,13 @@ final class UnpackedFiles: TarConsumer {
     private var held: [UInt8]?
 
     /// Of the run, the member or the recovery that the backup was taken from.
-    private static let dropped: Set<String> = [
+    static let dropped: Set<String> = [
         "pgmahout.json", "standby.signal", "recovery.signal", "recovery.conf", "postmaster.pid", "postmaster.opts",
         "promote", "postgresql.auto.conf.tmp",
     ]
-    private static let controlName = "global/pg_control"
+    static let controlName = "global/pg_control"
     /// Larger than any version's.
-    private static let largestControlFile: UInt64 = 64 << 10
+    static let largestControlFile: UInt64 = 64 << 10
     /// What the disk may begin with before the whole is written.
     private static let writebackSize: UInt64 = 1 << 20
 
@@ -70,7 +70,7 @@ final class UnpackedFiles: TarConsumer {
                 guard ledger.controlFile == nil else { throw TarError("'\(name)' is in it twice") }
                 held = []
             } else {
-                file = try open(mode: (header.mode & 0o750) | 0o600)
+                file = try Self.create(path, mode: (header.mode & 0o750) | 0o600, name: relative)
             }
         case .other:
             throw TarError("'\(name)' is neither a file nor a directory")
@@ -97,15 +97,16 @@ final class UnpackedFiles: TarConsumer {
     }
 
     /// Makes the file, and only makes it: a name that comes twice, in whichever part, is no honest archive.
-    private func open(mode: UInt32) throws -> FileDescriptor {
+    /// - Parameter name: in the archive.
+    static func create(_ path: String, mode: UInt32, name: String) throws -> FileDescriptor {
         do throws(SystemError) {
-            return try FileDescriptor(opening: path, Self.creation, mode: mode)
+            return try FileDescriptor(opening: path, creation, mode: mode)
         } catch {
-            guard !error.isExists else { throw TarError("'\(relative)' is in it twice") }
+            guard !error.isExists else { throw TarError("'\(name)' is in it twice") }
             // Parts are unpacked at the same time, and only the first one has the directories.
             guard error.isNotFound else { throw error }
             try Files.makeDirectory(String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)))
-            return try FileDescriptor(opening: path, Self.creation, mode: mode)
+            return try FileDescriptor(opening: path, creation, mode: mode)
         }
     }
 

@@ -9,6 +9,9 @@ package protocol ObjectStore: Sendable, CustomStringConvertible {
     /// A stream over an object from byte `offset` on; nil when there is none.
     func read(_ key: ObjectKey, from offset: UInt64) throws(ObjectStoreError) -> (any ObjectReader)?
 
+    /// A stream over some bytes of an object, and perhaps those behind them; nil when there is none.
+    func read(_ key: ObjectKey, range: Range<UInt64>) throws(ObjectStoreError) -> (any ObjectReader)?
+
     /// Begins an object. Nothing is visible under `key` before `commit`.
     func upload(_ key: ObjectKey) throws(ObjectStoreError) -> any ObjectUpload
 
@@ -89,6 +92,10 @@ extension ObjectStore {
     package func read(_ key: ObjectKey) throws(ObjectStoreError) -> (any ObjectReader)? { try read(key, from: 0) }
 
     package var traffic: S3Statistics? { nil }
+
+    package func read(_ key: ObjectKey, range: Range<UInt64>) throws(ObjectStoreError) -> (any ObjectReader)? {
+        try read(key, from: range.lowerBound)
+    }
 
     package func delete(_ keys: [ObjectKey]) throws(ObjectStoreError) { for key in keys { try delete(key) } }
 

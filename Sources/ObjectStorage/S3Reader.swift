@@ -20,11 +20,12 @@ final class S3Reader: ObjectReader {
 
     /// nil for a confirmed absence.
     static func open(
-        _ store: S3Store, _ key: ObjectKey, path: String, from offset: UInt64
+        _ store: S3Store, _ key: ObjectKey, path: String, from offset: UInt64, upTo end: UInt64 = .max
     ) throws(ObjectStoreError) -> S3Reader? {
         let what = "read '\(key)'"
         let offset = min(offset, UInt64(Int64.max))
-        let request = request(store, path, offset..<offset + UInt64(store.settings.readSize), etag: nil)
+        let first = offset..<max(offset + 1, min(end, offset + UInt64(store.settings.readSize)))
+        let request = request(store, path, first, etag: nil)
         let answer = try store.client.send(request, what)
         if answer.failure?.code == "NoSuchKey" { return nil }
         if answer.status == 416 {
@@ -43,7 +44,7 @@ final class S3Reader: ObjectReader {
         guard let range = ContentRange(answer.headers["content-range"]), let size = range.total, range.first == offset
         else { throw ObjectStoreError(.unavailable, "\(what): another range came than was asked for") }
         return S3Reader(
-            store, key, path, size: size, etag: answer.etag, first: answer.body, next: range.last + 1)
+            store, key, path, size: min(size, end), etag: answer.etag, first: answer.body, next: range.last + 1)
     }
 
     private init(

@@ -59,6 +59,10 @@ package final class S3Store: ObjectStore {
         try S3Reader.open(self, key, path: try path(of: key), from: offset)
     }
 
+    package func read(_ key: ObjectKey, range: Range<UInt64>) throws(ObjectStoreError) -> (any ObjectReader)? {
+        try S3Reader.open(self, key, path: try path(of: key), from: range.lowerBound, upTo: range.upperBound)
+    }
+
     /// What a store has confirmed is as safe as it will ever be.
     package func confirmDurable(_ key: ObjectKey) throws(ObjectStoreError) {
         guard try head(key) != nil else { throw ObjectStoreError(.unavailable, "'\(key)' is not in \(self)") }

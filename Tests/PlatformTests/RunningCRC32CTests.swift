@@ -17,6 +17,11 @@ struct RunningCRC32CTests {
                 sum.add(bytes.span.extracting(0..<cut).bytes)
                 sum.add(bytes.span.extracting(cut..<bytes.count).bytes)
                 #expect(sum.value == expected)
+                var (first, second) = (RunningCRC32C(), RunningCRC32C())
+                first.add(bytes.span.extracting(0..<cut).bytes)
+                second.add(bytes.span.extracting(cut..<bytes.count).bytes)
+                let both = RunningCRC32C.combine(first.value, second.value, count: UInt64(bytes.count - cut))
+                #expect(both == expected)
             }
             #expect(cpf_crc32c_by_tables(0, bytes, UInt(bytes.count)) == expected)
         }

@@ -50,8 +50,8 @@ char *const *cpf_environment(void);
 /// syncfs(2): all that was written to the file system of `descriptor` is durable; errors of writing included (Linux 5.8).
 int cpf_syncfs(int descriptor);
 
-/// Lets the kernel begin to write what was written to a file, without waiting for it.
-void cpf_start_writeback(int descriptor);
+/// Lets the kernel begin to write what was written to a file, or to a part of it, without waiting; a count of 0: all.
+void cpf_start_writeback(int descriptor, long offset, long count);
 
 /// CRC-32C of bytes that follow those with the checksum `crc`; 0 to begin with.
 unsigned int cpf_crc32c(unsigned int crc, const void *bytes, unsigned long count);
