@@ -1,4 +1,5 @@
 import ClusterModel
+import Compression
 import Glibc
 import ObjectStorage
 import Platform

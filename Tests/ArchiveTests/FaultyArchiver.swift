@@ -50,7 +50,9 @@ final class FaultyArchiver: Sendable {
         child = try TestChild(command)
         try orders.write(Array("lease \(Int64.max)\n".utf8))
         try await eventually("the archiver listens") {
-            guard child.status == nil else { throw FixtureError("it ended: \(try Files.readText(directory.file("log")))") }
+            guard child.status == nil else {
+                throw FixtureError("it ended: \(try Files.readText(directory.file("log")))")
+            }
             return Files.exists(socket)
         }
     }
@@ -59,7 +61,8 @@ final class FaultyArchiver: Sendable {
     private static func library() async throws -> String {
         if let path = built.withLock({ $0?.file("faulty_files.so") }) { return path }
         let place = try TemporaryDirectory()
-        let script = "cc=$(command -v clang || command -v cc) && "
+        let script =
+            "cc=$(command -v clang || command -v cc) && "
             + "exec $cc -O1 -shared -fPIC -o \"$1\" \"$2\" -ldl -lpthread"
         let (status, text) = try await TestChildren.output(
             of: Command(

@@ -56,7 +56,9 @@ struct HostileTarTests {
         #expect(try Files.list(target) == ["PG_VERSION"], "what came before is all there is")
     }
 
-    @Test("a name that comes twice is refused, and the first one stays as it was", arguments: ["PG_VERSION", "./PG_VERSION"])
+    @Test(
+        "a name that comes twice is refused, and the first one stays as it was",
+        arguments: ["PG_VERSION", "./PG_VERSION"])
     func twice(name: String) async throws {
         await #expect {
             try await unpack("file('\(name)')")

@@ -30,7 +30,8 @@ struct IndexedPartTests {
         var random = SystemRandomNumberGenerator()
         let large = (0..<3_000_001).map { UInt8(truncatingIfNeeded: $0 / 7 ^ $0) }
         var files: [(path: String, content: [UInt8])] = [
-            ("PG_VERSION", Array("15\n".utf8)), ("base/5/1249", large), ("base/5/empty", []), ("base/5/small", [1, 2, 3]),
+            ("PG_VERSION", Array("15\n".utf8)), ("base/5/1249", large), ("base/5/empty", []),
+            ("base/5/small", [1, 2, 3]),
             ("base/5/noise", (0..<200_000).map { _ in UInt8.random(in: .min ... .max, using: &random) }),
             ("postmaster.opts", [9]), ("global/pg_control", control), ("backup_label", Array("START\n".utf8)),
         ]
@@ -46,7 +47,8 @@ struct IndexedPartTests {
         var writer = TarWriter()
         func header(_ name: String, _ kind: TarHeader.Kind, _ size: Int) -> TarHeader {
             TarHeader(
-                name: name, kind: kind, mode: kind == .directory ? 0o700 : 0o600, owner: 1, group: 1, size: UInt64(size),
+                name: name, kind: kind, mode: kind == .directory ? 0o700 : 0o600, owner: 1, group: 1,
+                size: UInt64(size),
                 modified: 1)
         }
         func sink(_ piece: RawSpan) { piece.withUnsafeBytes { tar += $0 } }
@@ -126,7 +128,8 @@ struct IndexedPartTests {
             }
             #expect(!Files.exists(target + "/postmaster.opts"))
         }
-        #expect(!Files.exists(fixture.directory.file("outside")) || Files.isDirectory(fixture.directory.file("outside")))
+        #expect(
+            !Files.exists(fixture.directory.file("outside")) || Files.isDirectory(fixture.directory.file("outside")))
     }
 
     @Test("a damaged chunk, an index with a lost file, and a file that is not the manifest's are found")

@@ -29,13 +29,13 @@ import Testing
         let world = try World()
         try world.setPassword("wrong")
         let store = world.store()
-        #expect { try store.read() } throws: { isUnavailable($0, "'pgmahout'", world.passwordFile, "correct either") }
-        #expect { try store.create(record(1)) } throws: { !"\($0)".contains("wrong") && isUnavailable($0) }
+        #expect { try store.read() } throws: { isDenied($0, "'pgmahout'", world.passwordFile, "correct either") }
+        #expect { try store.create(record(1)) } throws: { !"\($0)".contains("wrong") && isDenied($0) }
         try world.setPassword("first\n")
         _ = try store.create(record(1))
         try Files.remove(world.passwordFile)
         let another = world.store()
-        #expect { try another.read() } throws: { isUnavailable($0, world.passwordFile) }
+        #expect { try another.read() } throws: { isDenied($0, world.passwordFile) }
     }
 
     @Test("an etcd that asks for a password while none is configured says so")
@@ -43,8 +43,8 @@ import Testing
         let world = try World()
         let store = EtcdLeaseStore(
             EtcdSettings(endpoints: [world.etcd.url], key: EtcdSubject.key), cluster: LeaseStoreConformance.cluster)
-        #expect { try store.read() } throws: { isUnavailable($0, "none is configured") }
-        #expect { try store.create(record(1)) } throws: { isUnavailable($0, "none is configured") }
+        #expect { try store.read() } throws: { isDenied($0, "none is configured") }
+        #expect { try store.create(record(1)) } throws: { isDenied($0, "none is configured") }
     }
 
     @Test("a key that the user may not use is refused with what to grant")
