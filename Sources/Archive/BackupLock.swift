@@ -37,8 +37,6 @@ package final class BackupLock: Sendable {
         _ store: any ObjectStore, _ layout: ArchiveLayout, name: String, backupID: String,
         lost: @escaping @Sendable () -> Void
     ) throws {
-        ended = try Mailbox(capacity: 1)
-        thread = try WorkerThread(name: "backup-lock", capacity: 1)
         let now = Self.now
         let holder = Holder(
             name: name, backupID: backupID, processSpace: Self.processSpace, process: getpid(),
@@ -50,9 +48,15 @@ package final class BackupLock: Sendable {
             // Somebody was faster by a moment.
             throw Self.refusal(try Self.last(store, layout)?.holder ?? holder)
         }
-        if let last { try store.delete(layout.backupLock(last.number)) }
+        // From here on it is ours; what throws before leaves nothing that `end` would have to wait for.
+        ended = try Mailbox(capacity: 1)
+        thread = try WorkerThread(name: "backup-lock", capacity: 1)
         let (ended, done) = (ended, done)
-        thread.submit { Self.keep(holder, number, store, layout, ended, lost: lost, done) }
+        thread.submit {
+            // One that was taken over; if it stays, the next one goes by its number.
+            if let last { try? store.delete(layout.backupLock(last.number)) }
+            Self.keep(holder, number, store, layout, ended, lost: lost, done)
+        }
     }
 
     deinit { end() }
