@@ -3,7 +3,6 @@ import Compression
 import Glibc
 import Platform
 import Postgres
-import Synchronization
 import TestSupport
 
 @testable import Archive
@@ -40,7 +39,7 @@ final class FaultyArchiver: Sendable {
             try BuiltProduct.path("pgmahout"), ["archiver", "--config", directory.file("pgmahout.yaml")],
             environment: [
                 "PATH": "/usr/bin:/bin", "LD_LIBRARY_PATH": Command.inheritedEnvironment["LD_LIBRARY_PATH"] ?? "",
-                "LD_PRELOAD": try await Self.library(), "PGM_FAULT_ROOT": directory.file("archive/"),
+                "LD_PRELOAD": try await Self.library(in: directory), "PGM_FAULT_ROOT": directory.file("archive/"),
                 "PGM_FAULTS": directory.file("faults"),
             ])
         command.input = .descriptor(input.rawValue)
@@ -57,23 +56,16 @@ final class FaultyArchiver: Sendable {
         }
     }
 
-    /// Built once, by whichever compiler there is.
-    private static func library() async throws -> String {
-        if let path = built.withLock({ $0?.file("faulty_files.so") }) { return path }
-        let place = try TemporaryDirectory()
+    /// Built by whichever compiler there is; for each archiver anew, so that it goes with the directory.
+    private static func library(in directory: TemporaryDirectory) async throws -> String {
+        let (library, source) = (directory.file("faulty_files.so"), Repository.file("scripts/lib/faulty_files.c"))
         let script =
-            "cc=$(command -v clang || command -v cc) && "
-            + "exec $cc -O1 -shared -fPIC -o \"$1\" \"$2\" -ldl -lpthread"
+            "cc=$(command -v clang || command -v cc) && exec $cc -O1 -shared -fPIC -o \"$1\" \"$2\" -ldl -lpthread"
         let (status, text) = try await TestChildren.output(
-            of: Command(
-                "/bin/sh",
-                ["-c", script, "sh", place.file("faulty_files.so"), Repository.file("scripts/lib/faulty_files.c")]))
+            of: Command("/bin/sh", ["-c", script, "sh", library, source]))
         guard status.isSuccess else { throw FixtureError(text) }
-        built.withLock { $0 = place }
-        return place.file("faulty_files.so")
+        return library
     }
-
-    private static let built = Mutex<TemporaryDirectory?>(nil)
 
     private static func configuration(_ directory: TemporaryDirectory, _ wal: WALDirectory) -> String {
         """
@@ -117,8 +109,8 @@ final class FaultyArchiver: Sendable {
             ["push", "--socket", socket, "--timeout", "\(timeout)", "pg_wal/\(segment)", "\(segment)"], in: wal.path)
     }
 
-    func fetch(_ segment: WALSegment) async throws -> (Platform.ExitStatus, String) {
-        try await WALClient.fetch(socket, "\(segment)", in: wal.path)
+    func fetch(_ segment: WALSegment, timeout: Int = 20) async throws -> (Platform.ExitStatus, String) {
+        try await WALClient.fetch(socket, "\(segment)", in: wal.path, timeout: timeout)
     }
 
     /// The content of an archived segment; nil when there is none.
