@@ -11,6 +11,8 @@ package struct BackupInfoError: Error, Hashable, Sendable, CustomStringConvertib
 extension BackupInfo {
     /// The size, in a comment: Barman 3.4 cannot show a backup whose `size` is set, and its cloud tools never set it.
     private static let sizeComment = "# bytes of files: "
+    /// One for each page: an own key would make Barman refuse the whole archive.
+    private static let corruptComment = "# wrong checksum: "
 
     /// The file: one `key=value` a line, sorted.
     package var text: String {
@@ -47,7 +49,8 @@ extension BackupInfo {
             lines[key] = "None"
         }
         let comment = size.map { "\(Self.sizeComment)\($0)\n" } ?? ""
-        return comment + lines.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }.joined()
+        let corrupt = corruptPages.map { "\(Self.corruptComment)\(Self.oneLine($0))\n" }.joined()
+        return comment + corrupt + lines.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }.joined()
     }
 
     /// Reads Barman's files of any version; keys that are not known are kept as they are.
@@ -83,6 +86,8 @@ extension BackupInfo {
         let comment = text.split(separator: "\n").first { $0.hasPrefix(Self.sizeComment) }
         size = try taken.take("size") { UInt64($0) } ?? comment.flatMap { UInt64($0.dropFirst(Self.sizeComment.count)) }
         error = try taken.take("error") { $0 }
+        corruptPages = text.split(separator: "\n").filter { $0.hasPrefix(Self.corruptComment) }
+            .map { String($0.dropFirst(Self.corruptComment.count)) }
         // Derived from the positions, and from nothing else.
         for key in ["begin_offset", "begin_wal", "end_offset", "end_wal", "server_name"] { taken.drop(key) }
         others = taken.values.filter { $0.value != "None" }

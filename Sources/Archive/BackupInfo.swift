@@ -52,6 +52,8 @@ package struct BackupInfo: Hashable, Sendable {
     /// Bytes of the files in the backup, uncompressed.
     package var size: UInt64?
     package var error: String?
+    /// Pages whose checksums were wrong and that were backed up all the same, in words.
+    package var corruptPages: [String]
     /// Keys that mean nothing to us, as they were read: for writing a file back.
     var others: [String: String]
 
@@ -75,6 +77,7 @@ package struct BackupInfo: Hashable, Sendable {
         tablespaces = []
         size = nil
         error = nil
+        corruptPages = []
         others = [:]
     }
 

@@ -9,7 +9,7 @@ import Postgres
 extension BaseBackup {
     func describe(
         _ id: String, _ server: BackupSession.Server, _ start: BackupSession.Start, _ stop: BackupSession.Stop,
-        tablespaces: [BackupInfo.Tablespace], size: UInt64
+        tablespaces: [BackupInfo.Tablespace], size: UInt64, corruptPages: [CorruptPage]
     ) throws -> BackupInfo {
         var info = BackupInfo(id: id, status: .done)
         info.name = options.name
@@ -32,6 +32,7 @@ extension BaseBackup {
         info.identFile = server.identFile
         info.tablespaces = tablespaces
         info.size = size
+        info.corruptPages = corruptPages.map(\.description)
         return info
     }
 

@@ -116,7 +116,9 @@ package struct BaseBackup {
         do {
             try run(copy, progress)
             let (stop, size) = try finish(copy, session, server, start)
-            let info = try describe(id, server, start, stop, tablespaces: tablespaces, size: size)
+            let info = try describe(
+                id, server, start, stop, tablespaces: tablespaces, size: size,
+                corruptPages: copy.progress.corruptPages)
             progress(ArchiveProgress(phase: "waiting for WAL", bytesDone: copy.total, bytesTotal: copy.total))
             if server.inRecovery, let reason = endSegment(of: info, through: try session.upstream()) {
                 progress(ArchiveProgress(phase: "waiting for WAL (\(reason))"))

@@ -76,7 +76,14 @@ package struct RecoveryPath: Hashable, Sendable {
     package func archived(
         _ store: any ObjectStore, _ layout: ArchiveLayout, _ timelines: ArchiveTimelines
     ) throws(ObjectStoreError) -> Set<WALSegment> {
-        var found: Set<WALSegment> = []
+        Set(try objects(store, layout, timelines).keys)
+    }
+
+    /// As `archived`, with the object of each; `suffix` is that of its codec.
+    func objects(
+        _ store: any ObjectStore, _ layout: ArchiveLayout, _ timelines: ArchiveTimelines
+    ) throws(ObjectStoreError) -> [WALSegment: (object: ObjectInfo, suffix: String)] {
+        var found: [WALSegment: (object: ObjectInfo, suffix: String)] = [:]
         let perLog = (UInt64(1) << 32) / segmentSize
         for span in spans {
             let first = span.start.rawValue / segmentSize / perLog
@@ -85,7 +92,10 @@ package struct RecoveryPath: Hashable, Sendable {
                 let segment = WALSegment(timeline: span.timeline, number: UInt64(log) * perLog, size: segmentSize)
                 for object in try store.listAll(layout.directory(of: .segment(segment))).objects {
                     let name = ArchivedFile.name(of: object.key.name)
-                    if let segment = WALSegment(name, size: segmentSize) { found.insert(segment) }
+                    // Of two forms the later one in this order, gzip's, is the one that is fetched.
+                    if let segment = WALSegment(name, size: segmentSize) {
+                        found[segment] = (object, String(object.key.name.dropFirst(name.count)))
+                    }
                 }
             }
         }

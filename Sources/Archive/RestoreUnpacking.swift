@@ -152,6 +152,7 @@ struct RestoreUnpacking: Sendable {
         do { manifest = try BackupManifest(Files.read(path, limit: 1 << 30)) } catch {
             throw RestoreError("the backup's manifest cannot be read: \(error)")
         }
+        guard manifest.isOf(backup) else { return control }
         let mismatches = manifest.mismatches(ledger.sums)
         guard mismatches.isEmpty else {
             throw RestoreError("backup \(backup.id) is damaged: " + mismatches.joined(separator: ", "))

@@ -1,5 +1,5 @@
 /// Text forms of times and sizes, as the file and the documentation write them.
-enum Quantities {
+package enum Quantities {
     /// Whole nanoseconds of a unit of time.
     private static let times: [(unit: String, nanoseconds: Int64)] = [
         ("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("min", 60_000_000_000), ("m", 60_000_000_000),
@@ -22,7 +22,7 @@ enum Quantities {
     }
 
     /// Parses `16MiB`, `1GB` or `8192` (bytes); nil when the text is anything else or beyond 2^53.
-    static func bytes(_ text: String) -> UInt64? {
+    package static func bytes(_ text: String) -> UInt64? {
         if let plain = UInt64(text), text.first?.isNumber == true { return plain }
         guard let (number, unit) = split(text), let shift = sizes.first(where: { $0.unit == unit })?.shift else {
             return nil

@@ -6,7 +6,8 @@ import ObjectStorage
 
 struct Backup: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Take a base backup, or list those of the archive.", subcommands: [Create.self, List.self])
+        abstract: "Take a base backup; list, show and verify those of the archive.",
+        subcommands: [Create.self, List.self, Show.self, Verify.self])
 
     struct Create: ParsableCommand {
         static let configuration = CommandConfiguration(

@@ -14,12 +14,18 @@ struct BackupTable {
         ])
         for backup in backups {
             table.add([
-                backup.id, backup.status.rawValue.lowercased(), backup.endTime?.iso8601 ?? "",
+                backup.id, Self.status(backup), backup.endTime?.iso8601 ?? "",
                 backup.timeline?.description ?? "", backup.beginLSN?.description ?? "",
                 backup.endLSN?.description ?? "", backup.size.map(Amounts.bytes) ?? "",
             ])
         }
         return table.text
+    }
+
+    static func status(_ backup: BackupInfo) -> String {
+        let status = backup.status.rawValue.lowercased()
+        let count = backup.corruptPages.count
+        return count == 0 ? status : "\(status), \(count) corrupt page\(count == 1 ? "" : "s")"
     }
 
     /// One backup as a JSON object.
@@ -36,6 +42,8 @@ struct BackupTable {
         let serverVersion: Int?
         let sizeBytes: UInt64?
         let error: String?
+        let name: String?
+        let corruptPages: [String]
 
         init(_ backup: BackupInfo) {
             id = backup.id
@@ -50,6 +58,8 @@ struct BackupTable {
             serverVersion = backup.serverVersion
             sizeBytes = backup.size
             error = backup.error
+            name = backup.name
+            corruptPages = backup.corruptPages
         }
     }
 }

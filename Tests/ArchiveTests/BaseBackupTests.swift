@@ -21,7 +21,11 @@ struct BaseBackupTests {
         let space = try primary.directory.directory("space \"1\"")
         try giveToPostgres(space)
         _ = try primary.server.query("CREATE TABLESPACE \"aside, o'clock\" LOCATION '\(space)'")
-        _ = try primary.server.query("SET allow_in_place_tablespaces = on; CREATE TABLESPACE inside LOCATION ''")
+        let connection = try primary.server.connect()
+        for statement in ["SET allow_in_place_tablespaces = on", "CREATE TABLESPACE inside LOCATION ''"] {
+            _ = try connection.query(statement, deadline: BootClock.now() + .seconds(10))
+        }
+        connection.close()
         let oid = try #require(
             try primary.server.value("SELECT oid FROM pg_tablespace WHERE spcname LIKE 'aside%'"))
         _ = try primary.server.query(
@@ -35,13 +39,23 @@ struct BaseBackupTests {
         #expect(names.contains("\(oid).tar.gz") && names.contains("\(oid)_0001.tar.gz"), "\(names)")
         let target = try await primary.unpackByPython(backup)
         #expect(!Files.exists(target + "/tablespace_map"))
-        let verify = Command(installation.binaries.directory + "/pg_verifybackup", ["-n", target])
-        try await PostgresFixture.run(verify)
         let manifest = String(decoding: try Files.read(target + "/backup_manifest"), as: UTF8.self)
         let isNew = try await installation.major() >= 17
+        // The pg_verifybackup of 18 that there is for tests crashes on any backup, on pg_basebackup's as well. What it
+        // would compare is compared by us, and another program judges the manifest.
+        let verify =
+            isNew
+            ? Command(
+                installation.binaries.directory + "/pg_combinebackup",
+                [target, "-o", primary.directory.file("combined")])
+            : Command(installation.binaries.directory + "/pg_verifybackup", ["-n", target])
+        try await PostgresFixture.run(verify)
+        let check = try primary.verify(.newest)
+        #expect(check.isGood && check.comparedFiles > 900, "\(check.findings)")
         #expect(manifest.contains("\"PostgreSQL-Backup-Manifest-Version\": \(isNew ? 2 : 1)"))
         #expect(manifest.contains("\"System-Identifier\": \(try #require(backup.systemIdentifier))") == isNew)
         // And it is not blind.
+        if isNew { try await PostgresFixture.run(Command("/bin/rm", ["-r", primary.directory.file("combined")])) }
         let file = target + "/PG_VERSION"
         try Files.writeDurably(Array(try Files.read(file).reversed()), to: file)
         try giveToPostgres(file)
@@ -96,7 +110,15 @@ struct BaseBackupTests {
         #expect(try primary.store.listAll(primary.layout.backupExtras).folders.count == 1)
         var options = BaseBackup.Options()
         options.keepsCorruptPages = true
-        #expect(try primary.backup(options).isComplete)
+        let kept = try primary.backup(options)
+        #expect(kept.isComplete && kept.corruptPages == ["page 3 of '\(path)'"])
+        // And everybody who reads of it learns it.
+        #expect(try BackupCatalogue.list(primary.store, primary.layout).last == kept)
+        let check = try primary.verify(.newest)
+        #expect(check.findings.map(\.kind) == [.corruptPages])
+        #expect(check.findings.first?.detail.contains("page 3 of '\(path)'") == true)
+        let (status, text) = try await primary.pgmahout(["backup", "list"])
+        #expect(status == .exited(0) && text.contains("done, 1 corrupt page"), "\(text)")
         try await primary.stop()
     }
 
@@ -164,6 +186,8 @@ struct BaseBackupTests {
         let primary = try await ArchivedServer.primary()
         try primary.archiver.lease()
         let standby = try await ArchivedServer.standby(of: primary)
+        // It belongs to root here: what it fetches, the server could not read.
+        _ = try await standby.archiver.stop()
         let progress = PromotingProgress(standby.server)
         #expect {
             try BaseBackup.take(
@@ -201,7 +225,7 @@ private final class PromotingProgress {
 
     func show(_ progress: ArchiveProgress) {
         guard progress.phase == "copying", !isPromoted else { return }
-        isPromoted = (try? server.value("SELECT pg_promote(true, 30)")) == "t"
+        isPromoted = (try? server.query("SELECT pg_promote(true, 60)", within: .seconds(60)).first?.first) == "t"
     }
 }
 
