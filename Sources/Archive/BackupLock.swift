@@ -27,6 +27,8 @@ package final class BackupLock: Sendable {
     /// Microseconds.
     fileprivate static let expiry: Int64 = 120_000_000
 
+    /// Whose place this one took; nil: nobody's.
+    package let abandoned: Holder?
     private let ended: Mailbox<Void>
     private let thread: WorkerThread
     private let done = Platform.Semaphore()
@@ -48,6 +50,7 @@ package final class BackupLock: Sendable {
             // Somebody was faster by a moment.
             throw Self.refusal(try Self.last(store, layout)?.holder ?? holder)
         }
+        abandoned = last?.holder
         // From here on it is ours; what throws before leaves nothing that `end` would have to wait for.
         ended = try Mailbox(capacity: 1)
         thread = try WorkerThread(name: "backup-lock", capacity: 1)
@@ -97,7 +100,10 @@ package final class BackupLock: Sendable {
             number += 1
             try? store.delete(layout.backupLock(number - 1))
         }
-        try? store.delete(layout.backupLock(number))
+        // One that stays looks held for as long as this process lives.
+        for attempt in 1...3 {
+            do { return try store.delete(layout.backupLock(number)) } catch { usleep(UInt32(attempt) * 200_000) }
+        }
     }
 
     private static func last(_ store: any ObjectStore, _ layout: ArchiveLayout) throws -> (number: Int, holder: Holder)?
@@ -144,6 +150,11 @@ package final class BackupLock: Sendable {
 }
 
 extension BackupLock.Holder {
+    /// Its process was one of this machine, and is no more; false: nobody knows.
+    package var isGone: Bool {
+        processSpace == BackupLock.processSpace && Processes.startTicks(of: process) != processStart
+    }
+
     fileprivate func isAlive(_ now: Timestamp) -> Bool {
         if processSpace == BackupLock.processSpace { return Processes.startTicks(of: process) == processStart }
         guard let renewed = Timestamp(renewedAt) else { return true }

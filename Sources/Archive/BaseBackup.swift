@@ -30,6 +30,7 @@ package struct BaseBackup {
     let settings: ArchiveSettings
     let options: Options
     let store: any ObjectStore
+    private let isInterrupted: () -> Bool
     let codec: GzipCodec
 
     package struct Options: Hashable, Sendable {
@@ -55,8 +56,11 @@ package struct BaseBackup {
         package init() {}
     }
 
-    private init(_ settings: ArchiveSettings, _ options: Options) throws(ObjectStoreError) {
+    private init(_ settings: ArchiveSettings, _ options: Options, _ isInterrupted: @escaping () -> Bool)
+        throws(ObjectStoreError)
+    {
         self.settings = settings
+        self.isInterrupted = isInterrupted
         self.options = options
         store = try settings.location.open()
         codec = GzipCodec(level: settings.compressionLevel)
@@ -67,14 +71,15 @@ package struct BaseBackup {
     /// - Parameters:
     ///   - settings: `dataDirectory` must be that of the server; `parallel` parts are written at a time.
     ///   - connection: to that server, as a user that may take backups.
+    ///   - isInterrupted: asked some times a second once files are copied; true ends the backup.
     ///   - progress: called on the calling thread, some times a second.
     /// - Throws: `ArchiveError`. What a failed backup has written is removed.
     package static func take(
         _ settings: ArchiveSettings, connection: ConnectionInfo, options: Options = Options(),
-        progress: (ArchiveProgress) -> Void = { _ in }
+        isInterrupted: @escaping () -> Bool = { false }, progress: (ArchiveProgress) -> Void = { _ in }
     ) throws(ArchiveError) -> BackupInfo {
         do {
-            return try BaseBackup(settings, options).take(connection, progress)
+            return try BaseBackup(settings, options, isInterrupted).take(connection, progress)
         } catch { throw ArchiveError(error) }
     }
 
@@ -89,6 +94,7 @@ package struct BaseBackup {
         let lock = try BackupLock(
             store, settings.layout, name: options.member ?? Self.hostName, backupID: id, lost: cancellation.cancel)
         defer { lock.end() }
+        if let abandoned = lock.abandoned { try AbandonedBackup(abandoned, store, settings.layout).close() }
         do {
             return try take(id, session, server, cancellation, progress)
         } catch let error as ParallelWork.CancelledError {
@@ -123,7 +129,10 @@ package struct BaseBackup {
             if server.inRecovery, let reason = endSegment(of: info, through: try session.upstream()) {
                 progress(ArchiveProgress(phase: "waiting for WAL (\(reason))"))
             }
-            try awaitWAL(of: info, cancellation.check)
+            try awaitWAL(of: info) {
+                try cancellation.check()
+                try checkInterrupted()
+            }
             guard try store.putIfAbsent(settings.layout.backupInfo(id), Array(info.text.utf8)) == .created else {
                 throw ArchiveError(.refused, "backup \(id) exists already")
             }
@@ -137,6 +146,10 @@ package struct BaseBackup {
     /// False as well when the archive does not say: parts of a backup that may have been published stay.
     private func isConfirmedUnfinished(_ id: String) -> Bool {
         do { return try store.head(settings.layout.backupInfo(id)) == nil } catch { return false }
+    }
+
+    private func checkInterrupted() throws {
+        if isInterrupted() { throw ArchiveError(.refused, "the backup was interrupted: nothing of it is kept") }
     }
 
     // MARK: Before
@@ -194,6 +207,7 @@ package struct BaseBackup {
         var nextReport = BootClock.now()
         try copy.run {
             try copy.progress.cancellation.check()
+            try checkInterrupted()
             guard BootClock.now() >= nextReport else { return }
             nextReport = BootClock.now() + .milliseconds(250)
             progress(ArchiveProgress(phase: "copying", bytesDone: copy.progress.bytes, bytesTotal: copy.total))

@@ -2,7 +2,9 @@ import Archive
 import ArgumentParser
 import ClusterModel
 import Configuration
+import Glibc
 import ObjectStorage
+import Platform
 
 struct Backup: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,8 +19,19 @@ struct Backup: ParsableCommand {
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
 
+        @OptionGroup var rate: RateOption
+
         @Option(help: "A name to find the backup by.")
         var name: String?
+
+        @Option(help: "Which kind of server it may be taken from: any, primary or standby; another is refused.")
+        var from = BaseBackup.Options.Source.any
+
+        @Option(help: "How many parts are written at once. Default: archive.parallel of the configuration.")
+        var parallel: Int?
+
+        @Flag(help: "Take a backup although pages have wrong checksums; it says so.")
+        var keepCorruptPages = false
 
         @Flag(help: "Let the server spread its checkpoint, which takes longer and disturbs it less.")
         var spreadCheckpoint = false
@@ -30,26 +43,43 @@ struct Backup: ParsableCommand {
             guard (1...86_400).contains(archiveWait) else {
                 throw ValidationError("--archive-wait takes 1 to 86400 seconds")
             }
+            guard parallel.map({ (1...64).contains($0) }) ?? true else {
+                throw ValidationError("--parallel takes 1 to 64")
+            }
         }
 
         func run() throws {
-            let wiring = ArchiveWiring(try options.load(checks: .textOnly))
+            let configuration = try options.load(checks: .textOnly)
+            let wiring = ArchiveWiring(configuration)
+            var settings = try wiring.settings()
+            if let parallel { settings.parallel = parallel }
             var request = BaseBackup.Options()
             request.name = name
+            request.member = configuration.member.rawValue
+            request.source = from
+            request.rate = rate.bytesPerSecond
+            request.keepsCorruptPages = keepCorruptPages
             request.fastCheckpoint = !spreadCheckpoint
             request.archiveWait = .seconds(archiveWait)
             var progress = ProgressLine()
             defer { progress.end() }
+            var signals: Int32?
             let backup: BackupInfo
             do {
                 backup = try BaseBackup.take(
-                    try wiring.settings(), connection: wiring.server(), options: request,
-                    progress: { progress.show($0) })
-            } catch let error as ArchiveError {
+                    settings, connection: wiring.server(), options: request,
+                    isInterrupted: { signals.map { !Signals.pending($0).isEmpty } ?? false },
+                    progress: {
+                        // Before, nothing has been stored that somebody would have to remove.
+                        if signals == nil, $0.phase == "copying" { signals = try? Signals.install([SIGINT, SIGTERM]) }
+                        progress.show($0)
+                    })
+            } catch {
                 progress.end()
                 throw Failure(error)
             }
             progress.end()
+            for page in backup.corruptPages { Console.error("pgmahout: wrong checksum: \(page)") }
             switch output.output {
             case .json: try Console.json(BackupTable.Entry(backup))
             case .table: Console.line(BackupTable([backup]).text)
@@ -81,3 +111,5 @@ struct Backup: ParsableCommand {
         }
     }
 }
+
+extension BaseBackup.Options.Source: ExpressibleByArgument {}

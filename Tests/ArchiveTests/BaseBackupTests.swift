@@ -144,7 +144,14 @@ struct BaseBackupTests {
             "renewedAt":"2026-01-01T00:00:00Z","startedAt":"2026-01-01T00:00:00Z"}
             """
         _ = try primary.store.putIfAbsent(primary.layout.backupLock(41), Array(content.utf8))
+        let left = primary.layout.dataPart(1, of: "20260101T000000", suffix: ".gz")
+        _ = try primary.store.putIfAbsent(left, [1, 2, 3])
         #expect(try primary.backup(options).isComplete)
+        // It may only be cut off: what it has stored stays, and it can never publish that.
+        let failed = try #require(try BackupCatalogue.read(primary.store, primary.layout).backups.first)
+        #expect(failed.id == "20260101T000000" && failed.status == .failed && !failed.isComplete)
+        #expect(failed.error?.contains("pg-9 gave no sign of life") == true && failed.endTime == nil)
+        #expect(try primary.store.head(left) != nil)
         #expect(try primary.store.listAll(primary.layout.backupLocks).objects.isEmpty)
         // A foreign one that gave a sign of life.
         let now = Timestamp(microseconds: BootClock.wallClockMilliseconds() * 1000).iso8601
@@ -179,6 +186,23 @@ struct BaseBackupTests {
             Command(PostgresFixture.binaries.directory + "/pg_verifybackup", ["-n", target]))
         try await standby.stop()
         try await primary.stop()
+    }
+
+    @Test("a backup in a bucket, restored as it was taken, is what pg_verifybackup expects")
+    func inBucket() async throws {
+        let ours = try await BucketServer.ours()
+        _ = try ours.server.query(
+            "CREATE TABLE t AS SELECT n, md5(n::text) AS x FROM generate_series(1, 200000) AS n")
+        let backup = try ours.backup()
+        #expect(try ours.keys("base/\(backup.id)/").count > 2)
+        let check = try verifyOne(ours.store(), ours.layout, .one(backup.id))
+        #expect(check.isGood && check.comparedFiles > 900, "\(check.findings)")
+        let (status, text) = try await ours.restore(to: ours.directory.file("target"), ["--recovery", "none"])
+        #expect(status == .exited(0), "\(text)")
+        try await PostgresFixture.run(
+            Command(
+                PostgresFixture.binaries.directory + "/pg_verifybackup", ["-n", ours.directory.file("target")]))
+        try await ours.stop()
     }
 
     @Test("a standby that is promoted during its backup fails it, and nothing of it stays")
