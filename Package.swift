@@ -49,6 +49,7 @@ let package = Package(
         // Values and decisions: nothing but the standard library.
         room("ClusterModel", settings: simulated),
         room("Leadership", ["ClusterModel"], settings: simulated),
+        room("Schedules", ["ClusterModel"]),
 
         // C: module maps, and what Swift cannot call.
         .systemLibrary(
@@ -71,7 +72,7 @@ let package = Package(
         // Effects, from the bottom up.
         room("Platform", ["ClusterModel", "CPlatform", "CProcessTree"]),
         room("Logs", ["ClusterModel", "Platform", logging]),
-        room("Configuration", ["ClusterModel", yams]),
+        room("Configuration", ["ClusterModel", "Schedules", yams]),
         room("HTTPTransport", ["ClusterModel", "Platform", "CCurl", "CCurlShim"]),
         room("Kubernetes", ["ClusterModel", "Platform", "HTTPTransport"]),
         room("LeaseStores", ["ClusterModel", "Platform", "HTTPTransport", "Kubernetes"]),
@@ -85,8 +86,8 @@ let package = Package(
         room(
             "Supervision",
             [
-                "ClusterModel", "Leadership", "Platform", "Configuration", "LeaseStores", "Postgres", "HTTPTransport",
-                "Management", "Metrics", "Logs", "Kubernetes", "TLS", logging,
+                "ClusterModel", "Leadership", "Schedules", "Platform", "Configuration", "LeaseStores", "Postgres",
+                "HTTPTransport", "Management", "Metrics", "Logs", "Kubernetes", "TLS", logging,
             ]),
 
         .executableTarget(
@@ -111,6 +112,7 @@ let package = Package(
         tests("ClusterModelTests", ["ClusterModel", "TestSupport"]),
         tests("LeadershipTests", ["Leadership", "ClusterModel"]),
         tests("SimulationTests", ["Simulation", "Leadership", "ClusterModel"], settings: simulated),
+        tests("SchedulesTests", ["Schedules", "ClusterModel", "Platform"]),
         tests("PlatformTests", ["Platform", "CPlatform", "ClusterModel", "TestSupport"]),
         tests("LogsTests", ["Logs", "ClusterModel", "Platform", "Postgres", "TestSupport", logging]),
         tests("ConfigurationTests", ["Configuration", "ClusterModel", "TestSupport"]),

@@ -79,6 +79,12 @@ package final class BackupLock: Sendable {
         return holder
     }
 
+    /// The backup that the last holder was making, alive or not; nil: nobody has the lock, or it cannot be read.
+    static func backupID(_ store: any ObjectStore, _ layout: ArchiveLayout) throws(ObjectStoreError) -> String? {
+        do { return try last(store, layout)?.holder.backupID } catch let error as ObjectStoreError { throw error } catch
+        { return nil }
+    }
+
     private static func keep(
         _ holder: Holder, _ first: Int, _ store: any ObjectStore, _ layout: ArchiveLayout, _ ended: Mailbox<Void>,
         lost: @Sendable () -> Void, _ done: Platform.Semaphore

@@ -103,6 +103,11 @@ package struct ClusterRecord: Hashable, Sendable, Codable {
         get { content.fields.intent }
         set { change { $0.intent = newValue } }
     }
+    /// Work on the archive; nil: there was none yet.
+    package var jobs: JobBook? {
+        get { content.fields.jobs }
+        set { change { $0.jobs = newValue } }
+    }
     /// The last finished transition, for people and for `GET /v1/cluster`.
     package var lastTransition: Transition? {
         get { content.fields.lastTransition }
@@ -158,6 +163,7 @@ package struct ClusterRecord: Hashable, Sendable, Codable {
         var remote: RemoteCluster?
         var demotion: DemotionToken?
         var intent: Intent = Intent()
+        var jobs: JobBook?
         var lastTransition: Transition?
 
         init(cluster: String, durationMilliseconds: Int64) {

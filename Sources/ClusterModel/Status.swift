@@ -73,6 +73,8 @@ package struct MemberStatus: Hashable, Sendable, Codable {
     package var pendingRestart: Bool
     package var traits: MemberTraits
     package var archive: ArchiveStatus?
+    /// The job that it carries out, or carried out until the record says so.
+    package var job: JobReport?
     /// Milliseconds since PID 1's loop last looked at postgres; nil: never.
     package var observedMillisecondsAgo: Int64?
 
@@ -106,6 +108,7 @@ package struct MemberStatus: Hashable, Sendable, Codable {
         pendingRestart = false
         traits = MemberTraits()
         archive = nil
+        job = nil
         observedMillisecondsAgo = nil
     }
 }

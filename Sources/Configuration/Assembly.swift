@@ -45,9 +45,10 @@ struct Assembly {
     }
 
     private mutating func isWanted(_ section: SchemaSection) -> Bool {
-        let isGiven =
-            given.sections[section.path] != nil
-            || given.values.keys.contains { $0.hasPrefix(section.path + ".") }
+        func isGiven(_ path: String) -> Bool {
+            given.sections[path] != nil || given.values.keys.contains { $0.hasPrefix(path + ".") }
+        }
+        let isGiven = isGiven(section.path) || section.partOf.map(isGiven) ?? false
         guard let store = section.onlyFor else { return !section.isOptional || isGiven }
         // Which sections belong here is not known before the store is: the sections of stores come after its key.
         guard understood.contains("lease.store") else { return false }

@@ -13,9 +13,14 @@ extension PgmahoutConfiguration {
     package func reloaded(with new: PgmahoutConfiguration) -> Reload {
         let changed = Schema.entries.filter { !$0.key.isEqual(self, new) }
         var result = self
-        for entry in changed where entry.key.isLive { entry.key.copy(new, &result) }
+        // An archive begins and ends with a start: until then its keys have nothing that they belong to.
+        let isFixed = archive == nil || new.archive == nil
+        func isLive(_ entry: SchemaEntry) -> Bool {
+            entry.key.isLive && !(isFixed && entry.path.hasPrefix("archive."))
+        }
+        for entry in changed where isLive(entry) { entry.key.copy(new, &result) }
         return Reload(
-            configuration: result, applied: changed.filter(\.key.isLive).map(\.path),
-            waiting: changed.filter { !$0.key.isLive }.map(\.path))
+            configuration: result, applied: changed.filter(isLive).map(\.path),
+            waiting: changed.filter { !isLive($0) }.map(\.path))
     }
 }

@@ -155,6 +155,15 @@ extension PgmahoutConfiguration {
         package var historyWait = Duration.zero
         /// Between two looks at how far WAL is flushed; nil: what is behind the last whole segment is not shipped.
         package var tailInterval: Duration?
+        /// A policy of retention, in its own words; nil: nothing is deleted because of its age.
+        package var retention: String?
+        /// Good backups that retention never goes below; at least 1.
+        package var minimumRedundancy = 1
+        package var jobs = Jobs()
+        package var backup = Backup()
+        package var dump = Dump()
+        package var drill = Drill()
+        package var verify = Verify()
         init() {}
     }
 

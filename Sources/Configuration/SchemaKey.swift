@@ -97,6 +97,8 @@ struct SchemaSection: Sendable {
     var isOptional = false
     /// The section belongs to this store, and is a mistake when another is chosen.
     var onlyFor: PgmahoutConfiguration.Lease.Store?
+    /// An optional section that is filled with its defaults whenever this one is given.
+    var partOf: String?
     let keys: [SchemaKey]
 
     /// Whether a file that says nothing of it is complete: the reference shows it behind `# `.

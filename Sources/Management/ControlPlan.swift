@@ -63,6 +63,8 @@ package enum ControlPlan: Hashable, Sendable {
         case .cancelRestart: cancelRestart(view)
         case .switchover(let command): switchover(command, id, view)
         case .cancelSwitchover: cancelSwitchover(view)
+        case .job(let kind): begin(kind, id, view)
+        case .cancelJob: cancelJob(view)
         }
     }
 

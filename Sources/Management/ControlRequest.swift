@@ -14,6 +14,8 @@ package enum ControlRequest: Hashable, Sendable {
     case cancelRestart
     case switchover(SwitchoverCommand)
     case cancelSwitchover
+    case job(JobKind)
+    case cancelJob
 
     /// One word or two, for ids and logs.
     package var kind: String {
@@ -28,6 +30,8 @@ package enum ControlRequest: Hashable, Sendable {
         case .cancelRestart: "cancel-restart"
         case .switchover: "switchover"
         case .cancelSwitchover: "cancel-switchover"
+        case .job(let kind): kind.rawValue
+        case .cancelJob: "cancel-job"
         }
     }
 

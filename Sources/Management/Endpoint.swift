@@ -25,6 +25,24 @@ enum Endpoint: Hashable {
         case restart = "/v1/restart"
         case pause = "/v1/pause"
         case resume = "/v1/resume"
+        case jobs = "/v1/jobs"
+        case backups = "/v1/backups"
+        case dumps = "/v1/dumps"
+        case drills = "/v1/drills"
+        case retention = "/v1/retention"
+        case verifications = "/v1/verifications"
+
+        /// The job that a request to this path asks for.
+        var job: JobKind? {
+            switch self {
+            case .backups: .backup
+            case .dumps: .dump
+            case .drills: .drill
+            case .retention: .retention
+            case .verifications: .verify
+            default: nil
+            }
+        }
     }
 
     enum MemberAction: String, CaseIterable {
@@ -56,6 +74,8 @@ enum Endpoint: Hashable {
         case .fixed(.switchover), .fixed(.restart): [.POST, .DELETE]
         case .fixed(.pause), .fixed(.resume), .fixed(.consent), .fixed(.vote), .memberAction: [.POST]
         case .member: [.DELETE]
+        case .fixed(.jobs): [.GET, .HEAD, .DELETE]
+        case .fixed(let fixed) where fixed.job != nil: [.POST]
         case .fixed: [.GET, .HEAD]
         case .check: [.GET, .HEAD, .OPTIONS]
         }

@@ -15,6 +15,9 @@ package struct ManagementSnapshot: Sendable {
     /// nil while nobody has looked.
     package var storage: StorageStatus?
     package var history = TransitionHistory()
+    package var jobs = JobsStatus()
+    /// nil: this member does not count what is in the archive, or has not yet.
+    package var archive: ArchiveSummary?
     /// Orphans that PID 1 has waited for since it started.
     package var orphansReaped: UInt64 = 0
 

@@ -33,6 +33,7 @@ struct MemberGauges: Sendable {
     private let cluster: ClusterGauges
     private let storage: StorageGauges
     private let archiver: ArchiverMetrics
+    private let archive: ArchiveGauges
 
     init(registry: inout MetricsRegistry) {
         up = registry.gauge("pgmahout_up", "Whether postgres runs and answers.")
@@ -60,6 +61,7 @@ struct MemberGauges: Sendable {
         cluster = ClusterGauges(registry: &registry)
         storage = StorageGauges(registry: &registry)
         archiver = ArchiverMetrics(registry: &registry)
+        archive = ArchiveGauges(registry: &registry)
     }
 
     func take(_ snapshot: ManagementSnapshot, at now: Instant, secondsSince1970: Double) {
@@ -89,6 +91,7 @@ struct MemberGauges: Sendable {
         orphansReaped.set(to: Double(snapshot.orphansReaped))
         cluster.take(snapshot)
         storage.take(snapshot.storage)
+        archive.take(snapshot)
         archiver.take(status.archive, secondsSince1970: secondsSince1970)
     }
 }

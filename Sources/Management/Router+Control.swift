@@ -67,7 +67,14 @@ extension Router {
         case .fixed(.resume):
             _ = try body()
             return .resume
-        case .fixed, .check: return nil
+        case .fixed(.jobs):
+            _ = try body()
+            return .cancelJob
+        case .fixed(let fixed):
+            guard let kind = fixed.job else { return nil }
+            _ = try body()
+            return .job(kind)
+        case .check: return nil
         }
     }
 

@@ -44,6 +44,8 @@ struct Router: Sendable {
             case .peer:
                 if let refusal = peers.refusal(of: request, asksForMore: false) { return .response(refusal) }
                 return .response(answer(fixed))
+            case .jobs where request.head.method == .DELETE: return control(endpoint, request)
+            case _ where fixed.job != nil: return control(endpoint, request)
             default: return .response(answer(fixed))
             }
         case .member, .memberAction: return control(endpoint, request)
@@ -74,7 +76,9 @@ struct Router: Sendable {
         case .status, .peer: return .json(current.status)
         case .cluster: return .json(current.cluster)
         case .history: return .json(current.history)
-        case .consent, .vote, .switchover, .restart, .pause, .resume:
+        case .jobs: return .json(current.jobs)
+        case .consent, .vote, .switchover, .restart, .pause, .resume, .backups, .dumps, .drills, .retention,
+            .verifications:
             return .problem(.internalServerError, "a command is not answered from memory")
         }
     }

@@ -1,3 +1,4 @@
+import Glibc
 import Platform
 
 extension DirectoryStore {
@@ -25,8 +26,17 @@ extension DirectoryStore {
                 if Files.isDirectory(directory + name) {
                     page.folders.append(prefix + name + "/")
                 } else {
-                    let size = try Files.size(directory + name)
-                    page.objects.append(ObjectInfo(key: ObjectKey(prefix + name), size: size))
+                    var status = stat()
+                    guard stat(directory + name, &status) == 0 else {
+                        let error = SystemError("find", path: directory + name)
+                        // Deleted since the directory was read.
+                        if error.isNotFound { continue }
+                        throw error
+                    }
+                    page.objects.append(
+                        ObjectInfo(
+                            key: ObjectKey(prefix + name), size: UInt64(max(0, status.st_size)),
+                            modified: Int64(status.st_mtim.tv_sec)))
                 }
             }
         } catch {

@@ -44,10 +44,13 @@ package struct ObjectInfo: Hashable, Sendable {
     package let key: ObjectKey
     /// Bytes as stored.
     package let size: UInt64
+    /// Seconds since 1970 by the store's clock, where a listing tells; nil otherwise.
+    package let modified: Int64?
 
-    package init(key: ObjectKey, size: UInt64) {
+    package init(key: ObjectKey, size: UInt64, modified: Int64? = nil) {
         self.key = key
         self.size = size
+        self.modified = modified
     }
 }
 

@@ -72,7 +72,8 @@ extension S3Store {
             }
             // What others use as a folder is no object, nor is what begins with a dot.
             guard key.isWellFormed, after.map({ key > $0 }) ?? true else { continue }
-            page.objects.append(ObjectInfo(key: key, size: size))
+            let modified = entry.text("LastModified").flatMap { S3Moment(iso8601: $0.trimmed) }
+            page.objects.append(ObjectInfo(key: key, size: size, modified: modified?.seconds))
         }
         for entry in root.all("CommonPrefixes") {
             let folder = try key(entry.text("Prefix"))

@@ -9,6 +9,9 @@ package enum Processes {
         guard cpf_set_child_subreaper() == 0 else { throw SystemError("become a subreaper") }
     }
 
+    /// Gives way to others from now on, with the processor and the disk.
+    package static func lowerPriority() { cpf_lower_priority() }
+
     /// When a process started, in whole seconds since 1970, right to about a second; nil when there is none.
     package static func startTime(of process: ProcessID) -> UInt64? {
         guard let ticks = startTicks(of: process), let boot = bootTime() else { return nil }

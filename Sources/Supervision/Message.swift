@@ -11,6 +11,7 @@ enum Message: Sendable {
     case toolEnded(ProcessID, ExitStatus)
     case workerEnded(WorkerKeeper.Kind, ProcessID, ExitStatus)
     case guardEnded(ProcessID, ExitStatus)
+    case jobEnded(ProcessID, ExitStatus)
 
     case storeRead(Result<StoredRecord?, LeaseStoreError>)
     /// A hint: read soon.

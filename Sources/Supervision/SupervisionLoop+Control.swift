@@ -46,7 +46,7 @@ extension SupervisionLoop {
     }
 
     /// Every member that answers, this one included.
-    private func freshStatuses(_ now: Instant) -> [MemberName: MemberStatus] {
+    func freshStatuses(_ now: Instant) -> [MemberName: MemberStatus] {
         var statuses: [MemberName: MemberStatus] = [:]
         for (name, peer) in observation.peers where now.since(peer.receivedAt) <= observation.settings.reportLifetime {
             statuses[name] = peer.status

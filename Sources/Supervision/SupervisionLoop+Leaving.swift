@@ -24,6 +24,8 @@ extension SupervisionLoop {
     func leave(_ reason: String) {
         log.notice("pgmahout ends", metadata: ["reason": "\(reason)"])
         if let tool { registry.signalGroup(tool.process, SIGKILL) }
+        job?.kill()
+        inspector?.kill()
         guardian.dismiss()
         let deadline = BootClock.now() + .seconds(5)
         for kind in workers.keys { workers[kind]?.end() }

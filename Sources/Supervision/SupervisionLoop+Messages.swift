@@ -16,6 +16,9 @@ extension SupervisionLoop {
         case .workerEnded(let kind, let process, let status):
             guard workers[kind]?.ended(process, now: now) == true, observation.shutdownRequests == 0 else { return }
             log.warning("a worker ended", metadata: ["worker": "\(kind.rawValue)", "status": "\(status)"])
+        case .jobEnded(let process, let status):
+            job?.ended(process, status)
+            inspector?.ended(process, status)
         case .guardEnded(let process, let status):
             guard guardian.ended(process) else { return }
             metrics.guardRespawns.increment()

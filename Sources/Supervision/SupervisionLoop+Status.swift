@@ -39,6 +39,8 @@ extension SupervisionLoop {
         snapshot.orphansReaped = UInt64(registry.orphansReaped)
         snapshot.storage = storageStatus
         snapshot.history = history
+        snapshot.jobs = jobsStatus
+        snapshot.archive = archiveSummary
         published.publish(snapshot)
         kubernetes?.show(status.role, formerPrimaries: formerPrimaries, metrics: metrics)
         submitControl()
@@ -55,6 +57,7 @@ extension SupervisionLoop {
         status.term = record?.term ?? 0
         status.leader = record?.holder?.name
         status.archive = archiveStatus
+        status.job = job?.report
         status.renewal = record?.renewal
         status.vote = decision.vote
         status.isFenced = record?.intent.fenced.contains(observation.me.name) ?? false

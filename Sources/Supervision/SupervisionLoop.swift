@@ -113,6 +113,14 @@ final class SupervisionLoop {
     /// The configuration changed after the files of a server that starts were written.
     var reloadWhenItAnswers = false
     var archiveStatus: ArchiveStatus?
+    /// The job that this member carries out, or has carried out until the record says so.
+    var job: JobProcess?
+    /// Counts what is in the archive.
+    var inspector: JobProcess?
+    var archiveSummary: ArchiveSummary?
+    var nextJobsAt = BootClock.now()
+    var nextInspectionAt = BootClock.now()
+    var leadsJobsSince: Instant?
     var exit: (code: Int32, reason: String)?
     var everReady = false
 
@@ -196,6 +204,7 @@ final class SupervisionLoop {
             tick(now)
             evaluate()
             keepOutWhileRivalled(now)
+            tendJobs(now)
             publish()
             if let exit, endPostgresFirst() {
                 leave(exit.reason)

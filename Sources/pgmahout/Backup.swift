@@ -8,8 +8,8 @@ import Platform
 
 struct Backup: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Take a base backup; list, show and verify those of the archive.",
-        subcommands: [Create.self, List.self, Show.self, Verify.self])
+        abstract: "Take a base backup; list, show, verify, keep and delete those of the archive.",
+        subcommands: [Create.self, List.self, Show.self, Verify.self, Keep.self, Delete.self])
 
     struct Create: ParsableCommand {
         static let configuration = CommandConfiguration(

@@ -52,6 +52,8 @@ struct ManagementClient {
         try decode(TransitionHistory.self, try send("GET", "/v1/history"))
     }
 
+    func jobs() throws -> JobsStatus { try decode(JobsStatus.self, try send("GET", "/v1/jobs")) }
+
     func post(_ path: String) throws -> Reply { try decode(Reply.self, try send("POST", path, body: Array("{}".utf8))) }
 
     func post(_ path: String, _ body: some Encodable) throws -> Reply {

@@ -12,8 +12,7 @@ struct Pgmahout: ParsableCommand {
         subcommands: [
             Run.self, Status.self, Cluster.self, MemberCommand.self, Switchover.self, Pause.self, Resume.self,
             Backup.self, Restore.self, Drill.self, ArchiveCommand.self, Config.self, Version.self, Archiver.self,
-            LogPump.self,
-            WALFetchCommand.self,
+            LogPump.self, WALFetchCommand.self, RetentionCommand.self, DumpCommand.self, JobCommand.self,
         ])
 
     /// Synchronous on purpose: an asynchronous main hands the main thread to a library that swallows signals.

@@ -50,6 +50,8 @@ import Testing
             archive.prefetchedCount = 4
             archive.tail = TailStatus()
             $0.status.archive = archive
+            $0.archive = Self.summary
+            $0.jobs = Self.jobs
         }
         fixture.metrics.transitions.increment(.init(.failover, succeeded: true))
         fixture.metrics.postgresRestarts.increment()
@@ -62,6 +64,40 @@ import Testing
         fixture.metrics.votes.increment(.granted)
         fixture.metrics.labelRepairs.increment()
         return fixture
+    }
+
+    private static var summary: ArchiveSummary {
+        var summary = ArchiveSummary(takenAt: 9000)
+        summary.backups = 2
+        summary.failedBackups = 1
+        summary.firstRecoverable = 5000
+        summary.lastRecoverable = 8000
+        summary.lastBackupAt = 7000
+        summary.lastBackupSeconds = 1.5
+        summary.lastBackupBytes = 700
+        summary.missingSegments = 3
+        summary.dumps = 1
+        summary.lastDumpAt = 6000
+        summary.drill = .init(succeeded: true, finishedAt: 8500, seconds: 2, backup: "20260101T000000")
+        return summary
+    }
+
+    private static var jobs: JobsStatus {
+        let member = Incarnation(name: "pg-2", podUID: "u", bootID: "b")
+        let backup = RunningJob(
+            id: "backup-1", kind: .backup, origin: "schedule", attempt: 1, member: member, startedAt: 1000)
+        let dump = RunningJob(
+            id: "dump-1", kind: .dump, origin: "request", attempt: 1, member: member, startedAt: 1000)
+        var jobs = JobsStatus()
+        jobs.book.running = backup
+        jobs.book.lastGood[.backup] = FinishedJob(backup, at: 4000, .succeeded, "")
+        jobs.book.last[.backup] = jobs.book.lastGood[.backup]
+        jobs.book.last[.dump] = FinishedJob(dump, at: 2500, .lost, "")
+        var progress = JobReport(id: "backup-1", kind: .backup)
+        progress.bytesDone = 1
+        progress.bytesTotal = 4
+        jobs.progress = progress
+        return jobs
     }
 
     @Test("promtool finds nothing to say about a scrape that has every family")
@@ -115,6 +151,17 @@ import Testing
             "pgmahout_synchronous": "0", "pgmahout_disk_free_bytes": "1000", "pgmahout_disk_size_bytes": "5000",
             "pgmahout_disk_full": "1", "pgmahout_disk_hung": "0", "pgmahout_ballast_bytes": "300",
             "pgmahout_diverged_wal_sets": "2",
+            "pgmahout_archive_first_recoverable_timestamp_seconds": "5",
+            "pgmahout_archive_last_recoverable_timestamp_seconds": "8", "pgmahout_archive_missing_segments": "3",
+            #"pgmahout_archive_backups{status="good"}"#: "2", #"pgmahout_archive_backups{status="failed"}"#: "1",
+            "pgmahout_archive_last_backup_duration_seconds": "1.5", "pgmahout_archive_last_backup_bytes": "700",
+            "pgmahout_archive_last_drill_success": "1", "cnpg_collector_last_available_backup_timestamp": "7",
+            "cnpg_collector_last_failed_backup_timestamp": "0",
+            #"pgmahout_job_running{kind="backup"}"#: "1", #"pgmahout_job_running{kind="dump"}"#: "0",
+            #"pgmahout_job_progress_ratio{kind="backup"}"#: "0.25",
+            #"pgmahout_job_last_success_timestamp_seconds{kind="backup"}"#: "4",
+            #"pgmahout_job_last_duration_seconds{kind="backup"}"#: "3",
+            #"pgmahout_job_last_failure_timestamp_seconds{kind="dump"}"#: "2.5",
         ]
         for (name, value) in expected { #expect(sample(name, in: text) == value, "\(name)") }
         let age = try #require(sample("pgmahout_archiver_last_success_age_seconds", in: text).flatMap { Double($0) })
@@ -129,6 +176,8 @@ import Testing
         _ = try fixture.get("/metrics")
         fixture.change {
             $0.status.archive = nil
+            $0.archive = nil
+            $0.jobs = JobsStatus()
             $0.status.lagBytes = nil
             $0.status.replayed = nil
             $0.leaseDeadline = nil
@@ -138,7 +187,8 @@ import Testing
         }
         let text = try fixture.get("/metrics").body
         for name in [
-            "archiver", "replication_lag", "wal_replayed", "lease_remaining", "synchronous", "disk", "ballast",
+            "archive", "job_last", "job_progress", "replication_lag", "wal_replayed", "lease_remaining", "synchronous",
+            "disk", "ballast",
             "diverged",
         ] {
             #expect(!text.contains("pgmahout_\(name)"))

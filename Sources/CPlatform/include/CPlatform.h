@@ -50,6 +50,9 @@ char *const *cpf_environment(void);
 /// syncfs(2): all that was written to the file system of `descriptor` is durable; errors of writing included (Linux 5.8).
 int cpf_syncfs(int descriptor);
 
+/// This process gives way to others: nice 10, and the lowest of the best-effort classes for the disk.
+void cpf_lower_priority(void);
+
 /// Lets the kernel begin to write what was written to a file, or to a part of it, without waiting; a count of 0: all.
 void cpf_start_writeback(int descriptor, long offset, long count);
 
