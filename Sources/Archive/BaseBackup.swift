@@ -71,12 +71,12 @@ package struct BaseBackup {
     /// - Parameters:
     ///   - settings: `dataDirectory` must be that of the server; `parallel` parts are written at a time.
     ///   - connection: to that server, as a user that may take backups.
-    ///   - isInterrupted: asked some times a second once files are copied; true ends the backup.
     ///   - progress: called on the calling thread, some times a second.
+    ///   - isInterrupted: asked some times a second once files are copied; true ends the backup.
     /// - Throws: `ArchiveError`. What a failed backup has written is removed.
     package static func take(
         _ settings: ArchiveSettings, connection: ConnectionInfo, options: Options = Options(),
-        isInterrupted: @escaping () -> Bool = { false }, progress: (ArchiveProgress) -> Void = { _ in }
+        progress: (ArchiveProgress) -> Void = { _ in }, isInterrupted: @escaping () -> Bool = { false }
     ) throws(ArchiveError) -> BackupInfo {
         do {
             return try BaseBackup(settings, options, isInterrupted).take(connection, progress)

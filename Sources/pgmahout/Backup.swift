@@ -68,12 +68,11 @@ struct Backup: ParsableCommand {
             do {
                 backup = try BaseBackup.take(
                     settings, connection: wiring.server(), options: request,
-                    isInterrupted: { signals.map { !Signals.pending($0).isEmpty } ?? false },
                     progress: {
                         // Before, nothing has been stored that somebody would have to remove.
                         if signals == nil, $0.phase == "copying" { signals = try? Signals.install([SIGINT, SIGTERM]) }
                         progress.show($0)
-                    })
+                    }, isInterrupted: { signals.map { !Signals.pending($0).isEmpty } ?? false })
             } catch {
                 progress.end()
                 throw Failure(error)
