@@ -120,6 +120,10 @@ package struct JobReport: Hashable, Sendable, Codable {
     package var bytesDone: UInt64
     /// 0: not known.
     package var bytesTotal: UInt64
+    /// As far as anybody can know from how its phase went so far.
+    package var bytesPerSecond: UInt64?
+    /// Until the end of its phase, by that pace.
+    package var secondsLeft: Int64?
     /// nil while it runs.
     package var outcome: FinishedJob.Outcome?
     package var message: String
@@ -140,6 +144,8 @@ package struct JobLine: Hashable, Sendable, Codable {
     package var phase: String?
     package var bytesDone: UInt64?
     package var bytesTotal: UInt64?
+    package var bytesPerSecond: UInt64?
+    package var secondsLeft: Int64?
     package var succeeded: Bool?
     package var message: String?
 

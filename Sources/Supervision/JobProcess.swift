@@ -67,7 +67,10 @@ struct JobProcess {
     private mutating func take(_ bytes: [UInt8]) {
         lastLine = bytes
         guard let line = try? JSONDecoder().decode(JobLine.self, from: Data(bytes)) else { return }
-        if let phase = line.phase { report.phase = String(phase.prefix(80)) }
+        if let phase = line.phase {
+            report.phase = String(phase.prefix(80))
+            (report.bytesPerSecond, report.secondsLeft) = (line.bytesPerSecond, line.secondsLeft)
+        }
         report.bytesDone = line.bytesDone ?? report.bytesDone
         report.bytesTotal = line.bytesTotal ?? report.bytesTotal
         if let message = line.message { report.message = String(message.prefix(FinishedJob.messageLimit)) }

@@ -38,9 +38,13 @@ struct JobCommand: ParsableCommand {
                 let next = time(jobs.next[kind])
                 if let job = jobs.book.running, job.kind == kind {
                     let progress = jobs.progress.map { progress in
-                        ProgressLine.text(
+                        let pace = progress.secondsLeft.map { left in
+                            (rate: progress.bytesPerSecond ?? 0, left: Duration.seconds(left))
+                        }
+                        return ProgressLine.text(
                             ArchiveProgress(
-                                phase: progress.phase, bytesDone: progress.bytesDone, bytesTotal: progress.bytesTotal))
+                                phase: progress.phase, bytesDone: progress.bytesDone, bytesTotal: progress.bytesTotal),
+                            pace)
                     }
                     table.add([
                         kind.rawValue, job.cancelled ? "ending" : "running", job.member.name.rawValue,
@@ -155,8 +159,10 @@ extension JobKind: ExpressibleByArgument {
 final class JobOutput {
     private var phase = ""
     private var nextAt = BootClock.now()
+    private var estimate = ProgressEstimate()
 
     func show(_ progress: ArchiveProgress) {
+        let pace = estimate.note(progress, at: BootClock.now())
         guard progress.phase != phase || BootClock.now() >= nextAt else { return }
         phase = progress.phase
         nextAt = BootClock.now() + .seconds(1)
@@ -164,6 +170,8 @@ final class JobOutput {
         line.phase = progress.phase
         line.bytesDone = progress.bytesDone
         line.bytesTotal = progress.bytesTotal
+        line.bytesPerSecond = pace?.rate
+        line.secondsLeft = pace?.left.components.seconds
         try? Console.json(line)
     }
 
