@@ -44,9 +44,19 @@ final class LineFeed {
 /// first `\connect` makes it; its own settings stand right behind, with another `\connect` after them.
 final class BodyFilter: LineFilter {
     private var isSkipping = true
+    /// Newer programs bracket what they write with psql's `\restrict` and `\unrestrict`, which must stay pairs.
+    private var isRestricted = false
     private(set) var isActive = true
 
     func passes(_ line: String) -> Bool {
+        if line.hasPrefix("\\unrestrict ") {
+            defer { isRestricted = false }
+            return isRestricted
+        }
+        if line.hasPrefix("\\restrict ") {
+            isRestricted = !isSkipping
+            return isRestricted
+        }
         if isSkipping {
             if line.hasPrefix("\\connect ") { isSkipping = false }
             return false

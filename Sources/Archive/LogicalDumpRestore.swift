@@ -75,8 +75,16 @@ package struct LogicalDumpRestore {
     }
 
     private func refuseToOverwrite(_ target: String, _ connection: SQLConnection, _ options: Options) throws {
-        guard try exists(target, connection), !options.force else { return }
-        if target == "postgres", try isEmpty(target) { return }
+        guard try exists(target, connection) else { return }
+        if target == "postgres" {
+            // Clients have to connect to something: it is not dropped.
+            guard try isEmpty(target) else {
+                throw ArchiveError(
+                    .refused, "the database 'postgres' has content, and is never replaced: --into takes another name")
+            }
+            return
+        }
+        guard !options.force else { return }
         throw ArchiveError(
             .refused, "the database '\(target)' is there already: --force replaces it, --into takes another name")
     }
@@ -104,6 +112,8 @@ package struct LogicalDumpRestore {
     private func play(
         _ part: LogicalDump.Part, into target: String, _ connection: SQLConnection, _ options: Options
     ) throws {
+        // Before anything is dropped for it.
+        try check(part, ObjectKey(LogicalDump.folder(dump.id, layout) + part.object))
         let isThere = try exists(target, connection)
         let quoted = "\"" + target.replacing("\"", with: "\"\"") + "\""
         // The one that we are connected to stays, and was seen to be empty, or is to be overwritten.

@@ -29,6 +29,8 @@ extension PgmahoutConfiguration.Archive {
         /// Once at once while the archive has no backup.
         package var immediate = false
         package var from = Place.preferStandby
+        /// Bytes read a second; 0: no limit.
+        package var rate: UInt64 = 0
         init() {}
     }
 
@@ -46,12 +48,20 @@ extension PgmahoutConfiguration.Archive {
         package var schedule: CronSchedule?
         package var afterEachBackup = false
         package var from = Place.standby
+        /// Must be there; also where the queries run.
+        package var database: String?
+        /// Must be there.
+        package var role: String?
+        /// Each must end without an error, and its first value must not be false.
+        package var queries: [String] = []
         init() {}
     }
 
     package struct Verify: Hashable, Sendable {
         package var schedule: CronSchedule?
         package var from = Place.preferStandby
+        /// Bytes read a second, as stored; 0: no limit.
+        package var rate: UInt64 = 0
         init() {}
     }
 }

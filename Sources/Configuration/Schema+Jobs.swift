@@ -39,6 +39,9 @@ extension Schema {
                     "from", .choice, fallback: .text("prefer-standby"), into: \.backup.from,
                     "Which member takes it. With prefer-standby the primary is the last resort; with standby it never does."
                 ),
+                key(
+                    "rate", .bytes(0...(1 << 40)), fallback: .text("0"), into: \.backup.rate,
+                    "Bytes read a second, such as 50MiB; 0: no limit."),
             ]),
         SchemaSection(
             path: "archive.dump", documentation: "Scheduled logical dumps.", isOptional: true, partOf: "archive",
@@ -67,15 +70,27 @@ extension Schema {
                 key(
                     "from", .choice, fallback: .text("standby"), into: \.drill.from,
                     "Which member does it; with standby never the primary, which needs its disk and memory."),
+                key(
+                    "database", .databaseName, example: "app", into: \.drill.database,
+                    "A database that must be there in the restored cluster; queries run in it."),
+                key("role", .roleName, example: "app", into: \.drill.role, "A role that must be there."),
+                key(
+                    "queries", .queries, fallback: .emptyList, example: "[\"SELECT count(*) > 0 FROM orders\"]",
+                    into: \.drill.queries,
+                    "Statements that must end without an error and not with false as their first value."),
             ]),
         SchemaSection(
-            path: "archive.verify", documentation: "Looking for WAL that is missing and backups that cannot be read.",
+            path: "archive.verify",
+            documentation: "Reading all backups again, and looking for missing WAL, as backup verify all does.",
             isOptional: true, partOf: "archive",
             keys: [
                 key(
                     "schedule", .schedule, example: "\"0 6 * * sat\"", into: \.verify.schedule,
                     "Its times, as for backups."),
                 key("from", .choice, fallback: .text("prefer-standby"), into: \.verify.from, "As for backups."),
+                key(
+                    "rate", .bytes(0...(1 << 40)), fallback: .text("0"), into: \.verify.rate,
+                    "Bytes read a second, as stored, such as 50MiB; 0: no limit."),
             ]),
     ]
 

@@ -46,10 +46,28 @@ extension ValueKind where Value == String {
     }
 }
 
+extension ValueKind where Value == String {
+    static var databaseName: ValueKind {
+        ValueKind("the name of a database on one line") { TextRules.isDatabaseName($0) ? $0 : nil }
+    }
+}
+
 extension ValueKind where Value == [String] {
     static var databaseNames: ValueKind {
         uniqueList("a list of names of databases, such as [app, \"My data\"]") { name in
-            TextRules.isOneLine(name) && (1...63).contains(name.utf8.count) ? nil : "the name of a database on one line"
+            TextRules.isDatabaseName(name) ? nil : "the name of a database on one line"
         }
+    }
+
+    static var queries: ValueKind {
+        uniqueList("a list of SQL statements") { text in
+            text.isEmpty || text.utf8.count > 10_000 ? "a statement of at most 10,000 bytes" : nil
+        }
+    }
+}
+
+extension TextRules {
+    fileprivate static func isDatabaseName(_ name: String) -> Bool {
+        isOneLine(name) && (1...63).contains(name.utf8.count)
     }
 }

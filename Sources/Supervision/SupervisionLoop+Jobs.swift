@@ -65,7 +65,8 @@ extension SupervisionLoop {
         guard !observation.store.writeInFlight, let version = observation.store.version,
             let held = observation.store.held, now.since(held.sentAt) < observation.settings.renewEvery * 3 / 4
         else {
-            nextJobsAt = now + .milliseconds(100)
+            // The next round: at the latest the one that the renewal itself causes.
+            nextJobsAt = now
             return
         }
         record.jobs = next

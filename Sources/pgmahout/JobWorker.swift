@@ -44,6 +44,7 @@ struct JobWorker {
         let settings = try wiring.settings()
         var options = BaseBackup.Options()
         options.member = configuration.member.rawValue
+        options.rate = try archive().backup.rate
         switch try archive().backup.from {
         case .primary: options.source = .primary
         case .standby: options.source = .standby
@@ -81,8 +82,12 @@ struct JobWorker {
 
     private func drill() throws -> String {
         output.show(ArchiveProgress(phase: "restoring"))
+        let drill = try archive().drill
         var arguments = ["run", "--config", configurationPath]
-        if try archive().drill.from != .standby { arguments.append("--on-primary") }
+        if drill.from != .standby { arguments.append("--on-primary") }
+        if let database = drill.database { arguments.append("--expect-database=\(database)") }
+        if let role = drill.role { arguments.append("--expect-role=\(role)") }
+        arguments += drill.queries.map { "--query=\($0)" }
         guard let command = try Drill.parseAsRoot(arguments) as? DrillRun else {
             throw Failure(.internal, "the drill cannot be started")
         }
@@ -111,18 +116,23 @@ struct JobWorker {
         return "deleted \(plan.deleted.count) backups and \(plan.wal.count) WAL files, \(Amounts.bytes(plan.bytes))"
     }
 
-    /// That everything is there: what is in the objects is looked at by drills.
     private func verify() throws -> String {
-        output.show(ArchiveProgress(phase: "listing"))
         let settings = try wiring.settings()
-        let summary = try ArchiveSummary.read(settings.location.open(), settings.layout, now: now)
-        guard summary.missingSegments == 0, summary.unreadableBackups == 0, summary.backups > 0 else {
-            throw Failure(
-                .failed,
-                "\(summary.backups) good and \(summary.unreadableBackups) unreadable backups, "
-                    + "\(summary.missingSegments) WAL segments missing")
+        var options = BackupVerification.Options()
+        options.parallel = settings.parallel
+        options.rate = try archive().verify.rate
+        var (checked, bad) = (0, [String]())
+        try BackupVerification(settings.location.open(), settings.layout, options).run(
+            .all, progress: { output.show($0) }
+        ) { check in
+            checked += 1
+            for finding in check.findings { Console.error("pgmahout: verify: backup \(check.backup): \(finding)") }
+            if !check.isGood { bad.append(check.backup) }
         }
-        return "\(summary.backups) backups, \(summary.walFiles) WAL files, none missing"
+        guard bad.isEmpty else {
+            throw Failure(.failed, "something is wrong with \(bad.joined(separator: ", ")): pgmahout backup verify")
+        }
+        return "\(checked) backups are good"
     }
 }
 

@@ -121,6 +121,28 @@ struct RetentionRunTests {
         #expect(keys.filter { $0.hasPrefix("demo/wals/") }.count == 5)
     }
 
+    @Test("a backup of more than a thousand objects goes from a bucket, and nothing else does")
+    func bucket() throws {
+        let place = Barman.Place(
+            bucket: try SignatureProxy.shared().bucket(), prefix: "two words/größe", server: "demo")
+        let bucket = try BucketServer.location(place).open()
+        for (day, segment) in [(1, UInt64(1)), (2, 4)] {
+            let info = try #require(Fixture.backup(day, segment: segment).info)
+            for (key, text) in [
+                (layout.dataPart(0, of: info.id, suffix: ".gz"), "x"), (layout.backupInfo(info.id), info.text),
+            ] { #expect(try bucket.putIfAbsent(key, Array(text.utf8)) == .created) }
+        }
+        for day in [1, 2] { try place.bucket.fill("\(place.prefix)/demo/base/\(Fixture.id(day))/more", count: 1_250) }
+        let plan = RetentionPlan(
+            try ArchiveInventory.read(bucket, layout),
+            .init(policy: .redundancy(1), now: Fixture.time(30_000)))
+        #expect(plan.deletedIDs == [Fixture.id(1)] && plan.deleted.first?.backup.objects.count == 1_252)
+        try RetentionRun(bucket, layout).apply(plan)
+        let left = try bucket.listAll("demo/", recursive: true).objects.map(\.key.text)
+        #expect(left.count == 1_252 && left.allSatisfy { $0.contains(Fixture.id(2)) })
+        #expect(try place.bucket.operations().count { $0 == "DeleteObjects" } >= 2)
+    }
+
     @Test("backups can be annotated as Barman does it, otherwise, and released")
     func annotations() throws {
         try putBackup(1, segment: 1)

@@ -31,6 +31,8 @@ package struct ClusterSettings: Sendable {
     package var unresponsiveBudget = Duration.seconds(10)
     /// Name of the archive's directory beside those of the members; nil: no archive.
     package var archive: String?
+    /// More lines of the section `archive`, indented.
+    package var archiving = ""
     /// Lines of the section `bootstrap`, indented.
     package var bootstrap = ""
     /// Lines that are added to the end of the file.
@@ -79,7 +81,7 @@ package struct ClusterSettings: Sendable {
               unresponsiveBudget: \(unresponsiveBudget.milliseconds)ms
 
             """
-        if let archive { text += "archive: {directory: \(member.clusterDirectory)/\(archive)}\n" }
+        if let archive { text += "archive:\n  directory: \(member.clusterDirectory)/\(archive)\n\(archiving)" }
         return text + more
     }
 }
