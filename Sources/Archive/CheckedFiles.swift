@@ -25,7 +25,11 @@ final class CheckedFiles: Sendable {
     var unread: Set<String> { state.withLock { $0.unread } }
     func content(_ path: String) -> [UInt8]? { state.withLock { $0.contents[path] } }
 
-    func note(_ path: String, _ sum: UnpackedLedger.Sum) { state.withLock { $0.sums[path] = sum } }
+    /// - Returns: false when there is such a file already: a restore would refuse the second.
+    func note(_ path: String, _ sum: UnpackedLedger.Sum) -> Bool {
+        state.withLock { $0.sums.updateValue(sum, forKey: path) == nil }
+    }
+
     func keep(_ path: String, _ content: [UInt8]) { state.withLock { $0.contents[path] = content } }
     func miss(_ paths: some Sequence<String>) { state.withLock { $0.unread.formUnion(paths) } }
 }
@@ -69,7 +73,9 @@ final class CheckedStream: TarConsumer {
 
     func end() throws {
         guard let path else { return }
-        files.note(path, UnpackedLedger.Sum(size: size, crc32c: sum.value))
+        guard files.note(path, UnpackedLedger.Sum(size: size, crc32c: sum.value)) else {
+            throw TarError("'\(path)' is in the backup twice")
+        }
         if let content = content.take() { files.keep(path, content) }
         self.path = nil
     }

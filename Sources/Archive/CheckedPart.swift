@@ -100,7 +100,8 @@ final class CheckedPart: Sendable {
         if frame.header != GzipMember.header { check.find(.damaged, key, "its gzip header is not what was written") }
         if frame.trailer != member.trailer { check.find(.damaged, key, "its gzip trailer is not what was written") }
         for (number, sum) in state.sums.combined where sum.size == chunks.index.files[number].size {
-            files.note(prefix + chunks.index.files[number].path, sum)
+            let path = prefix + chunks.index.files[number].path
+            if !files.note(path, sum) { check.find(.damaged, key, "'\(path)' is in the backup twice") }
         }
         let missed = files.unread
         for (number, content) in state.contents where !missed.contains(prefix + chunks.index.files[number].path) {

@@ -1,3 +1,5 @@
+@testable import Archive
+
 /// Writes a tar archive as a stream.
 struct TarWriter {
     private var left: UInt64 = 0
