@@ -36,7 +36,10 @@ package struct RetentionRun {
             report("deleting", 0)
             let survivors = plan.backups.filter { !$0.deletes && $0.backup.isGood }.map(\.backup.id)
             for verdict in plan.deleted {
-                if verdict.backup.isGood { try requireOne(of: survivors) }
+                if verdict.backup.isGood {
+                    try requireOne(of: survivors)
+                    try requireUnannotated(verdict.backup.id)
+                }
                 try delete(verdict.backup)
                 report("deleting backups", verdict.backup.bytes)
             }
@@ -69,6 +72,13 @@ package struct RetentionRun {
         for id in survivors.reversed() where try store.head(layout.backupInfo(id)) != nil { return }
         throw ArchiveError(
             .refused, "the backups that were to stay are gone: nothing more is deleted")
+    }
+
+    /// Nobody annotated it since the plan was made, which would delete its WAL as well.
+    private func requireUnannotated(_ id: String) throws {
+        for key in [layout.keepAnnotation(id), layout.keepInterim(id)] where try store.head(key) != nil {
+            throw ArchiveError(.refused, "backup \(id) is to be kept since this was planned: nothing more is deleted")
+        }
     }
 
     private func delete(_ keys: [ObjectKey]) throws {

@@ -105,6 +105,19 @@ struct RetentionRunTests {
         #expect(keys.contains("demo/base/\(Fixture.id(1))/data.tar.gz"))
     }
 
+    @Test("a backup that somebody wants kept after the plan was made stays, and its WAL with it")
+    func keptMeanwhile() throws {
+        try putBackup(1, segment: 1)
+        try putBackup(2, segment: 4)
+        for number in 1...5 { try put(ObjectKey("demo/wals/0000000100000000/00000001000000000000000\(number).gz")) }
+        let plan = try plan()
+        #expect(plan.deletedIDs == [Fixture.id(1)] && !plan.wal.isEmpty)
+        try KeepAnnotation.set(.full, of: Fixture.id(1), store, layout)
+        let before = keys
+        #expect { try RetentionRun(store, layout).apply(plan) } throws: { "\($0)".contains("is to be kept") }
+        #expect(keys == before)
+    }
+
     @Test("more than a thousand segments go, over several pages and batches")
     func many() throws {
         try putBackup(2, segment: 1_200)
