@@ -34,6 +34,12 @@ package struct ArchiveInventory: Hashable, Sendable {
             objects.contains { $0.key.name == "data.tar" || $0.key.name.hasPrefix("data.tar.") }
         }
 
+        /// Its data are snapshots of disks, which only Barman can delete.
+        package var isSnapshot: Bool {
+            guard let snapshots = info?.others["snapshots_info"] else { return false }
+            return !["", "None"].contains(snapshots)
+        }
+
         package var bytes: UInt64 { (objects + sidecars).reduce(0) { $0 + $1.size } }
 
         /// When it was begun, from its id.
@@ -58,6 +64,8 @@ package struct ArchiveInventory: Hashable, Sendable {
     package var histories: [TimelineID: TimelineHistory]
     /// Sidecars of backups that have no folder any more, by id.
     package var orphans: [String: [ObjectInfo]]
+    /// Pieces behind the last whole segment, by the segment that they are of.
+    package var tail: [WALObject] = []
     package var segmentSize: UInt64
     /// The backup that the last who took the lock was making, alive or not; nil: nobody has it.
     package var locked: String?
@@ -122,7 +130,9 @@ extension ArchiveInventory {
             byID[id, default: Backup(id: id)].objects.append(object)
         }
         for id in byID.keys { try byID[id]?.readDescription(store, layout) }
+        var pieces: [ObjectInfo] = []
         for object in try store.listAll(layout.own, recursive: true).objects {
+            if object.key.text.hasPrefix(layout.tails) { pieces.append(object) }
             guard let id = layout.backupID(ofSidecar: object.key) else { continue }
             if byID[id] != nil {
                 byID[id]?.sidecars.append(object)
@@ -132,6 +142,11 @@ extension ArchiveInventory {
         }
         found.backups = byID.values.sorted { $0.id < $1.id }
         found.segmentSize = found.backups.last { $0.info?.isComplete == true }?.info?.segmentSize ?? found.segmentSize
+        found.tail = pieces.compactMap { object in
+            guard let piece = TailPiece(object.key) else { return nil }
+            let segment = WALSegment(timeline: piece.timeline, containing: piece.start, size: found.segmentSize)
+            return WALObject(name: .segment(segment), object: object)
+        }
         try found.readWAL(store, layout)
         return found
     }

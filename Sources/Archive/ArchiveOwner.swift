@@ -1,6 +1,7 @@
 import ClusterModel
 import FoundationEssentials
 import ObjectStorage
+import Postgres
 
 /// The object that says which system an archive belongs to, so that two clusters of one name cannot mix.
 ///
@@ -34,6 +35,19 @@ struct ArchiveOwner: Codable, Hashable {
         }
     }
 
+    /// Throws if the archive is known to belong to another cluster than that of a data directory: before anything is
+    /// deleted in it. Writes nothing.
+    static func require(
+        _ dataDirectory: String, _ cluster: String?, _ store: any ObjectStore, _ layout: ArchiveLayout
+    ) throws {
+        let system = try ControlData.read(dataDirectory: dataDirectory).systemIdentifier
+        if let owner = try read(store, layout) { return try owner.require(system, cluster, layout) }
+        for backup in try BackupCatalogue.read(store, layout).backups {
+            guard let found = backup.systemIdentifier else { continue }
+            try ArchiveOwner(systemIdentifier: found).require(system, cluster, layout)
+        }
+    }
+
     private static func read(_ store: any ObjectStore, _ layout: ArchiveLayout) throws -> ArchiveOwner? {
         guard let content = try store.readAll(layout.owner, limit: 64 << 10) else { return nil }
         do {
@@ -55,5 +69,16 @@ struct ArchiveOwner: Codable, Hashable {
             .refused,
             "archive '\(layout.server)' belongs to the cluster '\(cluster)', and '\(mine)' is another one of the same "
                 + "system, as after a restore: give it another server name")
+    }
+}
+
+extension ArchiveSettings {
+    /// Opens the archive; throws if it belongs to another cluster than that of the data directory.
+    package func openOwn() throws(ArchiveError) -> any ObjectStore {
+        do {
+            let store = try location.open()
+            try ArchiveOwner.require(dataDirectory, cluster, store, layout)
+            return store
+        } catch { throw ArchiveError(error) }
     }
 }

@@ -12,7 +12,7 @@ extension ArchiveSummary {
         summary.dumps = dumps.count
         summary.dumpBytes = dumps.reduce(0) { $0 + $1.bytes }
         summary.lastDumpAt = dumps.last.flatMap { Timestamp($0.finishedAt)?.milliseconds }
-        if let drill = try DrillResult.list(store, layout).last, let finished = drill.finished {
+        if let drill = try DrillResult.newest(store, layout), let finished = drill.finished {
             summary.drill = Check(
                 succeeded: drill.succeeded, finishedAt: finished.milliseconds,
                 seconds: drill.duration?.inSeconds ?? 0, backup: drill.backup)
@@ -24,7 +24,7 @@ extension ArchiveSummary {
         self.init(takenAt: now.milliseconds)
         walFiles = inventory.wal.count
         walBytes = inventory.wal.reduce(0) { $0 + $1.object.size }
-        lastRecoverable = inventory.wal.compactMap(\.object.modified).max().map { $0 * 1000 }
+        lastRecoverable = (inventory.wal + inventory.tail).compactMap(\.object.modified).max().map { $0 * 1000 }
         for backup in inventory.backups {
             backupBytes += backup.bytes
             if backup.unreadable != nil {

@@ -92,6 +92,29 @@ package struct DrillResult: Codable, Hashable, Sendable {
         }
     }
 
+    /// Removes all but the newest `keep`.
+    package static func prune(
+        _ store: any ObjectStore, _ layout: ArchiveLayout, keep: Int
+    ) throws(ArchiveError) {
+        do {
+            let all = try store.listAll(layout.drills).objects.map(\.key).filter {
+                $0.name.hasSuffix(".json") && BackupInfo.isID($0.name.dropLast(5))
+            }
+            try store.delete(Array(all.sorted { $0.name < $1.name }.dropLast(max(1, keep))))
+        } catch { throw ArchiveError(error) }
+    }
+
+    /// The newest that can be read, for the price of one object.
+    package static func newest(_ store: any ObjectStore, _ layout: ArchiveLayout) throws(ObjectStoreError)
+        -> DrillResult?
+    {
+        let names = try store.listAll(layout.drills).objects.map(\.key).filter { $0.name.hasSuffix(".json") }
+        for key in names.sorted(by: { $0.name > $1.name }) {
+            if let content = try store.readAll(key), let result = try? DrillResult(decoding: content) { return result }
+        }
+        return nil
+    }
+
     /// All that the archive knows, oldest first. An object that cannot be read is left out.
     package static func list(_ store: any ObjectStore, _ layout: ArchiveLayout) throws(ObjectStoreError)
         -> [DrillResult]

@@ -44,6 +44,8 @@ package struct LogicalDumpRun {
     private let registry = ChildRegistry()
 
     private static let answerTime = Duration.seconds(30)
+    /// Milliseconds for each table's lock: whoever holds one must not hold up all that waits for its turn after this.
+    private static let lockWait = 600_000
 
     package init(_ server: Server, _ store: any ObjectStore, _ layout: ArchiveLayout, compressionLevel: Int = 1) {
         self.server = server
@@ -121,7 +123,9 @@ package struct LogicalDumpRun {
         let what = part.database.map { "pg_dump of '\($0)'" } ?? "pg_dumpall"
         var command =
             part.database != nil
-            ? server.command("pg_dump", ["--format=plain", "--create", "--no-password"], database: part.database)
+            ? server.command(
+                "pg_dump", ["--format=plain", "--create", "--no-password", "--lock-wait-timeout=\(Self.lockWait)"],
+                database: part.database)
             : server.command("pg_dumpall", ["--globals-only", "--no-password"], database: nil)
         let end = ExitWaiter()
         let pipe = try Pipe.makePipe()

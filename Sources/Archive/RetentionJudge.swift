@@ -132,6 +132,7 @@ struct RetentionJudge {
             RetentionPlan.Verdict(backup: backup, deletes: deletes, reason: reason)
         }
         if let unreadable = backup.unreadable { return verdict(false, "cannot be read: \(unreadable)") }
+        if backup.isSnapshot { return verdict(false, "is of snapshots, which only Barman can delete") }
         if let keep = backup.keep, backup.info != nil { return verdict(false, "is to be kept (\(keep.rawValue))") }
         if let only = rules.only, only != backup.id { return verdict(false, "was not asked for") }
         if isYoung(backup.id, backup.objects + backup.sidecars) {

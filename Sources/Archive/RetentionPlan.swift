@@ -48,6 +48,8 @@ package struct RetentionPlan: Hashable, Sendable {
     package let wal: [ArchiveInventory.WALObject]
     /// Sidecars of backups that are not there any more.
     package let orphans: [ObjectInfo]
+    /// Pieces of segments that nobody needs either.
+    package let tail: [ObjectInfo]
     package let walKept: Int
     package let walKeptBytes: UInt64
     /// Why no WAL is deleted at all; nil when that is not so.
@@ -77,18 +79,19 @@ package struct RetentionPlan: Hashable, Sendable {
         orphans = inventory.orphans.sorted { $0.key < $1.key }.flatMap { id, objects in
             rules.only == nil && !judge.isYoung(id, objects) ? objects : []
         }
+        tail = inventory.tail.filter { !keep.needs($0.name) }.map(\.object)
         walKept = kept.count
         walKeptBytes = kept.bytes
         walHeld = inventory.wal.isEmpty ? nil : keep.held
     }
 
     package var deleted: [Verdict] { backups.filter(\.deletes) }
-    package var isEmpty: Bool { deleted.isEmpty && wal.isEmpty && orphans.isEmpty }
+    package var isEmpty: Bool { deleted.isEmpty && wal.isEmpty && orphans.isEmpty && tail.isEmpty }
     package var walBytes: UInt64 { wal.reduce(0) { $0 + $1.object.size } }
 
     /// Bytes that would be free afterwards.
     package var bytes: UInt64 {
-        deleted.reduce(0) { $0 + $1.backup.bytes } + walBytes + orphans.reduce(0) { $0 + $1.size }
+        deleted.reduce(0) { $0 + $1.backup.bytes } + walBytes + (orphans + tail).reduce(0) { $0 + $1.size }
     }
 
     /// For people: the WAL that goes, by timeline.

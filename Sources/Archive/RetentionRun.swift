@@ -43,7 +43,7 @@ package struct RetentionRun {
                 try delete(verdict.backup)
                 report("deleting backups", verdict.backup.bytes)
             }
-            try delete(plan.orphans.map(\.key))
+            try delete((plan.orphans + plan.tail).map(\.key))
             for start in stride(from: 0, to: plan.wal.count, by: Self.batchSize) {
                 let batch = plan.wal[start...].prefix(Self.batchSize)
                 try delete(batch.map(\.object.key))

@@ -31,6 +31,13 @@ package struct TailPiece: Hashable, Sendable {
         self.init(timeline: timeline, run: run, start: LSN(rawValue: start), end: LSN(rawValue: end))
     }
 
+    /// Of whatever timeline.
+    init?(_ key: ObjectKey) {
+        let parts = key.text.split(separator: "/")
+        guard parts.count >= 3, let number = UInt32(parts[parts.count - 3], radix: 16) else { return nil }
+        self.init(key, timeline: TimelineID(number))
+    }
+
     func key(in layout: ArchiveLayout) -> ObjectKey {
         ObjectKey(layout.tail(timeline) + "\(Self.hex(run))/\(Self.hex(start.rawValue))-\(Self.hex(end.rawValue)).gz")
     }
@@ -59,6 +66,8 @@ package struct TailPiece: Hashable, Sendable {
 }
 
 extension ArchiveLayout {
+    /// The folder of all tails, with its `/`.
+    var tails: String { "\(server)/pgmahout/tail/" }
     /// The folder of a timeline's tail, with its `/`.
-    func tail(_ timeline: TimelineID) -> String { "\(server)/pgmahout/tail/\(timeline.hex)/" }
+    func tail(_ timeline: TimelineID) -> String { "\(tails)\(timeline.hex)/" }
 }

@@ -23,7 +23,7 @@ struct WALKeepSet {
         var held: String?
         for verdict in verdicts where !verdict.deletes {
             let backup = verdict.backup
-            guard backup.isGood, let info = backup.info else {
+            guard backup.isGood || backup.isSnapshot, let info = backup.info, info.isComplete else {
                 // It starts somewhere behind the backup before it, which is as much as is known of it.
                 let isKnownUseless = backup.info.map { $0.status == .failed } ?? false
                 if isKnownUseless { continue }

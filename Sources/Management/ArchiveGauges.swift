@@ -17,6 +17,7 @@ struct ArchiveGauges: Sendable {
 
     private let values: [(Gauge<NoLabels>, @Sendable (ArchiveSummary) -> Double?)]
     private let backups: Gauge<StatusLabels>
+    private let lastFailedBackup: Gauge<NoLabels>
     private let running: Gauge<KindLabels>
     private let progress: Gauge<KindLabels>
     private let lastGood: Gauge<KindLabels>
@@ -62,9 +63,8 @@ struct ArchiveGauges: Sendable {
         add("cnpg_collector_last_available_backup_timestamp", "When the newest good backup was finished, or 0.") {
             seconds($0.lastBackupAt) ?? 0
         }
-        add("cnpg_collector_last_failed_backup_timestamp", "When the last failed backup was begun, or 0.") {
-            seconds($0.lastFailedBackupAt) ?? 0
-        }
+        lastFailedBackup = registry.gauge(
+            "cnpg_collector_last_failed_backup_timestamp", "When the last backup failed, or 0.")
         self.values = values
         backups = registry.gauge("pgmahout_archive_backups", "Backups in the archive.", by: StatusLabels.self)
         running = registry.gauge(
@@ -80,8 +80,15 @@ struct ArchiveGauges: Sendable {
             "pgmahout_job_last_duration_seconds", "How long the last one that succeeded took.", by: KindLabels.self)
     }
 
+    /// Ours leave nothing in the archive when they fail: the book of jobs knows of them.
+    private static func lastFailure(_ archive: ArchiveSummary, _ book: JobBook) -> Double {
+        let ended = book.last[.backup].flatMap { [.failed, .lost].contains($0.outcome) ? $0.finishedAt : nil }
+        return Double(max(archive.lastFailedBackupAt ?? 0, ended ?? 0)) / 1000
+    }
+
     func take(_ snapshot: ManagementSnapshot) {
         for (gauge, value) in values { gauge.set(to: snapshot.archive.flatMap(value)) }
+        lastFailedBackup.set(to: snapshot.archive.map { Self.lastFailure($0, snapshot.jobs.book) })
         backups.clear()
         if let archive = snapshot.archive {
             for (status, count) in [

@@ -65,12 +65,14 @@ struct JobWorker {
         }
     }
 
+    private static let drillResults = 200
+
     /// Longer than the lock of a dead process lasts.
     private static let lockWait = Duration.seconds(180)
 
     private func dump() throws -> String {
         let settings = try wiring.settings()
-        let store = try settings.location.open()
+        let store = try settings.openOwn()
         let archive = try archive()
         let run = LogicalDumpRun(
             wiring.dumpServer(), store, settings.layout, compressionLevel: settings.compressionLevel)
@@ -97,7 +99,7 @@ struct JobWorker {
 
     private func retention() throws -> String {
         let settings = try wiring.settings()
-        let store = try settings.location.open()
+        let store = try settings.openOwn()
         let archive = try archive()
         let inventory = try ArchiveInventory.read(store, settings.layout)
         let plan = RetentionPlan(
@@ -113,6 +115,7 @@ struct JobWorker {
         try run.apply(plan)
         try run.removeAbandonedUploads(olderThan: .seconds(86_400))
         try LogicalDump.prune(store, settings.layout, keep: archive.dump.keep, now: now)
+        try DrillResult.prune(store, settings.layout, keep: Self.drillResults)
         return "deleted \(plan.deleted.count) backups and \(plan.wal.count) WAL files, \(Amounts.bytes(plan.bytes))"
     }
 

@@ -133,6 +133,7 @@ struct RetentionTable {
         }
         lines.append("WAL that stays: \(plan.walKept) files, \(Amounts.bytes(plan.walKeptBytes))")
         if let held = plan.walHeld { lines.append("no WAL is deleted: \(held)") }
+        if !plan.tail.isEmpty { lines.append("pieces of the tail: delete \(plan.tail.count) objects") }
         if !plan.orphans.isEmpty { lines.append("left over beside the backups: delete \(plan.orphans.count) objects") }
         lines.append(plan.isEmpty ? "nothing to delete" : "frees \(Amounts.bytes(plan.bytes))")
         return lines.joined(separator: "\n")
@@ -180,7 +181,7 @@ struct RetentionTable {
             walKept = plan.walKept
             walKeptBytes = plan.walKeptBytes
             walHeld = plan.walHeld
-            leftovers = plan.orphans.map(\.key.text)
+            leftovers = (plan.orphans + plan.tail).map(\.key.text)
             freedBytes = plan.bytes
         }
     }

@@ -114,10 +114,17 @@ extension Acceptance {
                 try primary.query("CREATE ROLE app")
                 try primary.query("CREATE DATABASE app OWNER app")
                 try fill(primary, "app", rows: 1000)
-                for _ in 1...2 {
+                let lock = try foreignLock(cluster)
+                for round in 1...2 {
                     let before = jobs(primary)?.book.lastGood ?? [:]
                     let (asked, text) = try await primary.run(["job", "run", "backup"] + config)
                     try #require(asked == .exited(0), "\(text)")
+                    if round == 1 {
+                        try await eventually("it waits for another member's lock", within: .seconds(20)) {
+                            jobs(primary)?.progress?.phase == "waiting for the backup of pg-9 to end"
+                        }
+                        try Files.remove(lock)
+                    }
                     try await eventually("it is taken, restored, and applied to", within: .seconds(60)) {
                         let book = jobs(primary)?.book
                         return [JobKind.backup, .drill, .retention].allSatisfy { kind in
@@ -236,6 +243,20 @@ extension Acceptance {
                 #expect(try self.content(primary, "app") == content)
                 #expect(try primary.value("SELECT count(*) FROM pg_roles WHERE rolname = 'app'") == "1")
             }
+        }
+
+        /// As of a member of another machine that fell silent a moment ago.
+        private func foreignLock(_ cluster: ClusterFixture) throws -> String {
+            let place = "\(cluster.directory)/archive/\(cluster.settings.cluster)/pgmahout/backup-lock"
+            try Files.makeDirectory(place, mode: 0o755)
+            try giveToPostgres(place)
+            let now = "2999-01-01T00:00:00Z"
+            let text = """
+                {"name": "pg-9", "backupID": "20260101T000000", "processSpace": "elsewhere", "process": 1,
+                "processStart": 1, "startedAt": "\(now)", "renewedAt": "\(now)"}
+                """
+            try Files.writeDurably(Array(text.utf8), to: place + "/0000000001.json", mode: 0o644)
+            return place + "/0000000001.json"
         }
 
         // MARK: Asking

@@ -1,4 +1,5 @@
 import ClusterModel
+import ObjectStorage
 import Testing
 
 @testable import Archive
@@ -60,6 +61,26 @@ struct RetentionPlanTests {
         #expect(
             Fixture.plan(backups, histories: histories, policy: "REDUNDANCY 1", today: 100).deletedIDs
                 == [90, 95].map(Fixture.id))
+    }
+
+    @Test("a backup of snapshots is kept with its WAL: nobody but Barman can delete them")
+    func snapshots() {
+        var snapshot = Fixture.backup(1, segment: 3, hasData: false)
+        snapshot.info?.others["snapshots_info"] = "{'provider': 'gcp'}"
+        let backups = [Fixture.backup(0, segment: 1), snapshot, Fixture.backup(50, segment: 9)]
+        let plan = Fixture.plan(backups, wal: Fixture.wal(0...10), policy: "REDUNDANCY 1")
+        #expect(plan.deletedIDs == [Fixture.id(0)] && plan.walNumbers == (0...2).map { "1:\($0)" })
+        snapshot.info?.others["snapshots_info"] = "None"
+        #expect(Fixture.plan([snapshot, backups[2]], policy: nil).deletedIDs == [Fixture.id(1)])
+    }
+
+    @Test("pieces of the tail go with the segments that nobody needs")
+    func tail() {
+        var inventory = ArchiveInventory(backups: [Fixture.backup(50, segment: 5)], wal: Fixture.wal(0...6))
+        inventory.tail = Fixture.wal(2...2) + Fixture.wal(7...7) + Fixture.wal(4...4, timeline: 2)
+        let plan = RetentionPlan(inventory, .init(policy: nil, now: Fixture.time(100)))
+        #expect(plan.tail.map(\.key.name) == ["000000010000000000000002.gz", "000000020000000000000004.gz"])
+        #expect(plan.wal.map(\.name.segmentNumber) == [0, 1, 2, 3, 4])
     }
 
     @Test("the backup that the lock names may still be being taken, however long ago")
