@@ -1,7 +1,9 @@
 import ClusterModel
+import FoundationEssentials
 import Glibc
 import ObjectStorage
 import Platform
+import Postgres
 import TestSupport
 import Testing
 
@@ -154,6 +156,32 @@ struct RetentionRunTests {
         let left = try bucket.listAll("demo/", recursive: true).objects.map(\.key.text)
         #expect(left.count == 1_252 && left.allSatisfy { $0.contains(Fixture.id(2)) })
         #expect(try place.bucket.operations().count { $0 == "DeleteObjects" } >= 2)
+    }
+
+    @Test("an archive of another system or of another cluster is not opened for deleting")
+    func foreign() async throws {
+        let data = try await PostgresFixture.template()
+        let mine = try ControlData.read(dataDirectory: data).systemIdentifier.rawValue
+        var settings = ArchiveSettings(
+            location: .directory(directory.path), server: "demo", dataDirectory: data, socketPath: "none")
+        settings.cluster = "demo"
+        for (system, cluster, fits) in [(mine, "demo", true), (mine, "other", false), (mine + 1, "demo", false)] {
+            try store.delete(layout.owner)
+            let system = SystemIdentifier(rawValue: system)
+            let owner = try JSONEncoder().encode(ArchiveOwner(systemIdentifier: system, cluster: cluster))
+            try put(layout.owner, String(decoding: owner, as: UTF8.self))
+            if fits {
+                _ = try settings.openOwn()
+            } else {
+                #expect { try settings.openOwn() } throws: { "\($0)".contains("belongs to") }
+            }
+        }
+        // Without an owner, its backups tell.
+        try store.delete(layout.owner)
+        var info = try #require(Fixture.backup(1, segment: 1).info)
+        info.systemIdentifier = SystemIdentifier(rawValue: mine + 1)
+        try put(layout.backupInfo(info.id), info.text)
+        #expect { try settings.openOwn() } throws: { "\($0)".contains("belongs to") }
     }
 
     @Test("backups can be annotated as Barman does it, otherwise, and released")
