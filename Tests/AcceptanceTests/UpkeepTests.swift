@@ -95,6 +95,37 @@ extension Acceptance {
             }
         }
 
+        @Test("a first backup is taken at once, by a standby, and goes on when another member takes the lead")
+        func immediate() async throws {
+            var settings = ClusterSettings(members: 3)
+            settings.archive = "archive"
+            settings.archiving = """
+                  jobs: {patience: 5s, inspectEvery: 1s}
+                  backup: {immediate: true, from: standby, rate: 4MiB}
+
+                """
+            try await ClusterFixture.running(settings) { cluster, primary in
+                let job = try await eventualValue("a standby copies", within: .seconds(30)) { () -> RunningJob? in
+                    guard let status = jobs(primary), status.progress?.phase == "copying" else { return nil }
+                    return status.book.running
+                }
+                #expect(job.origin == "immediate" && job.member.name != primary.name)
+                let next = try #require(
+                    cluster.others(than: primary).first { $0.name != job.member.name })
+                let (switched, text) = try await primary.run(
+                    "switchover", "--to", "\(next.name)", "--config", primary.configurationFile)
+                try #require(switched == .exited(0), "\(text)")
+                let ended = try await eventualValue("it has ended", within: .seconds(60)) {
+                    jobs(next)?.book.last[.backup]
+                }
+                #expect(ended.id == job.id && ended.outcome == .succeeded, "\(ended)")
+                #expect(ended.member == job.member.name)
+                let (verified, words) = try await next.run(
+                    "backup", "verify", "all", "--config", next.configurationFile)
+                #expect(verified == .exited(0), "\(words)")
+            }
+        }
+
         @Test("each new backup is restored once and what it makes superfluous goes; a dry run changes nothing")
         func retention() async throws {
             var settings = ClusterSettings(members: 2)
