@@ -53,6 +53,12 @@ package struct LogicalDump: Hashable, Sendable, Codable {
     }
 
     func publish(_ store: any ObjectStore, _ layout: ArchiveLayout) throws {
+        for part in parts {
+            let key = ObjectKey(Self.folder(id, layout) + part.object)
+            guard try store.head(key)?.size == part.bytes else {
+                throw ArchiveError(.refused, "'\(key)' is not there any more: somebody removed it while the dump ran")
+            }
+        }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard try store.putIfAbsent(Self.description(id, layout), Array(try encoder.encode(self))) == .created else {
@@ -60,7 +66,8 @@ package struct LogicalDump: Hashable, Sendable, Codable {
         }
     }
 
-    /// Removes all but the newest `keep`, and what dumps that were never published have left for a day.
+    /// Removes all but the newest `keep`, and what dumps that were never published have left for a week: one
+    /// may take long.
     /// - Returns: ids of those that went.
     @discardableResult
     package static func prune(
@@ -78,7 +85,7 @@ package struct LogicalDump: Hashable, Sendable, Codable {
                 try store.listAll(layout.dumps).objects.map { String($0.key.name.prefix(15)) }.filter(BackupInfo.isID))
             for folder in try store.listAll(layout.dumps).folders {
                 let id = String(folder.dropFirst(layout.dumps.count).dropLast())
-                guard !all.contains(id), let begun = Timestamp(backupID: id), now.since(begun) > .seconds(86_400) else {
+                guard !all.contains(id), let begun = Timestamp(backupID: id), now.since(begun) > patience else {
                     continue
                 }
                 try removeFolder(id, store, layout)
@@ -86,6 +93,8 @@ package struct LogicalDump: Hashable, Sendable, Codable {
             return old
         } catch { throw ArchiveError(error) }
     }
+
+    private static let patience = Duration.seconds(7 * 86_400)
 
     private static func removeFolder(_ id: String, _ store: any ObjectStore, _ layout: ArchiveLayout) throws {
         try store.delete(try store.listAll(folder(id, layout), recursive: true).objects.map(\.key))

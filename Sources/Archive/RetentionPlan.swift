@@ -63,7 +63,7 @@ package struct RetentionPlan: Hashable, Sendable {
         if let newest = inventory.newestChange { rules.now = min(rules.now, newest + .seconds(86_400)) }
         let judge = RetentionJudge(inventory: inventory, rules: rules)
         let verdicts = judge.verdicts()
-        let keep = WALKeepSet(inventory: inventory, verdicts: verdicts, young: judge.isYoung)
+        let keep = WALKeepSet(inventory: inventory, verdicts: verdicts)
         var going: [ArchiveInventory.WALObject] = []
         var kept = (count: 0, bytes: UInt64(0))
         for object in inventory.wal {

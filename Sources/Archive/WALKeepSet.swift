@@ -13,9 +13,7 @@ struct WALKeepSet {
     /// Why all of it stays.
     let held: String?
 
-    init(
-        inventory: ArchiveInventory, verdicts: [RetentionPlan.Verdict], young: (String, [ObjectInfo]) -> Bool
-    ) {
+    init(inventory: ArchiveInventory, verdicts: [RetentionPlan.Verdict]) {
         self.inventory = inventory
         newest = inventory.newestTimeline
         var anchors: [BackupInfo] = []
@@ -27,7 +25,13 @@ struct WALKeepSet {
                 // It starts somewhere behind the backup before it, which is as much as is known of it.
                 let isKnownUseless = backup.info.map { $0.status == .failed } ?? false
                 if isKnownUseless { continue }
-                if let before = verdicts.last(where: { $0.backup.isGood && $0.backup.id < backup.id })?.backup.info {
+                // A day before: others than us write ids in their local time.
+                let limit = backup.begun.map { $0 - .seconds(86_400) }
+                let before = verdicts.last { verdict in
+                    guard verdict.backup.isGood, let limit, let begun = verdict.backup.begun else { return false }
+                    return begun <= limit
+                }
+                if let before = before?.backup.info {
                     anchors.append(before)
                 } else {
                     held = "nobody knows what WAL backup \(backup.id) needs"

@@ -146,9 +146,9 @@ struct LogicalDumpTests {
         server.kill()
     }
 
-    @Test("the newest are kept, and what was never published goes after a day")
+    @Test("the newest are kept, and what was never published goes after a week")
     func pruned() throws {
-        for day in 1...4 {
+        for day in [1, 2, 7, 8] {
             let id = RetentionFixture.id(day)
             let dump = LogicalDump(
                 id: id, serverVersion: "15", startedAt: RetentionFixture.time(day).iso8601,
@@ -156,9 +156,17 @@ struct LogicalDumpTests {
             #expect(try store.putIfAbsent(ObjectKey("\(layout.dumps)\(id)/globals.sql.gz"), [1]) == .created)
             if day != 2 { try dump.publish(store, layout) }
         }
-        let now = RetentionFixture.time(4, hour: 1)
+        let part = LogicalDump.Part(
+            database: nil, object: "gone.sql.gz", bytes: 1, uncompressedBytes: 1, sha256: "", exitStatus: 0)
+        let robbed = LogicalDump(
+            id: RetentionFixture.id(8) + "x", serverVersion: "15", startedAt: "", finishedAt: "", parts: [part])
+        #expect { try robbed.publish(store, layout) } throws: { "\($0)".contains("not there any more") }
+        let early = RetentionFixture.time(9)
+        #expect(try LogicalDump.prune(store, layout, keep: 3, now: early).isEmpty)
+        #expect(try store.listAll(layout.dumps).folders.count == 4, "it may still be being taken")
+        let now = RetentionFixture.time(9, hour: 1)
         #expect(try LogicalDump.prune(store, layout, keep: 2, now: now) == [RetentionFixture.id(1)])
-        #expect(try published.map(\.id) == [3, 4].map(RetentionFixture.id))
+        #expect(try published.map(\.id) == [7, 8].map(RetentionFixture.id))
         let left = try store.listAll(layout.dumps, recursive: true).objects.map(\.key.text)
         #expect(left.count == 4 && !left.contains { $0.contains(RetentionFixture.id(2)) }, "\(left)")
     }
