@@ -100,7 +100,7 @@ final class BackupCopy: Sendable {
         }
         committed.withLock { $0.append(layout.part(part.name, of: id, suffix: codec.suffix)) }
         let index = layout.index(of: part.name, id)
-        guard try store.putIfAbsent(index, part.index.encoded) == .created else {
+        guard try store.putIfAbsent(index, part.index.encoded) != .different else {
             throw ArchiveError(.refused, "'\(index)' exists already")
         }
         committed.withLock { $0.append(index) }

@@ -133,7 +133,8 @@ package struct BaseBackup {
                 try cancellation.check()
                 try checkInterrupted()
             }
-            guard try store.putIfAbsent(settings.layout.backupInfo(id), Array(info.text.utf8)) == .created else {
+            // One that is equal is our own, whose answer was lost.
+            guard try store.putIfAbsent(settings.layout.backupInfo(id), Array(info.text.utf8)) != .different else {
                 throw ArchiveError(.refused, "backup \(id) exists already")
             }
             return info

@@ -37,12 +37,19 @@ final class DirectoryUpload: ObjectUpload {
         defer { abort() }
         do throws(SystemError) {
             do throws(SystemError) { try Files.linkExclusively(temporary, to: target) } catch {
-                if error.isExists { return .exists }
-                throw error
+                guard error.isExists else { throw error }
+                // An answer of NFS may be lost: asked again, the server finds the name taken by what we linked ourselves.
+                guard Self.isSame(temporary, target) else { return .exists }
             }
             try Files.syncDirectory(DirectoryStore.parent(of: target))
             return .created
         } catch { throw failed(error) }
+    }
+
+    private static func isSame(_ path: String, _ other: String) -> Bool {
+        var (first, second) = (stat(), stat())
+        guard stat(path, &first) == 0, stat(other, &second) == 0 else { return false }
+        return first.st_dev == second.st_dev && first.st_ino == second.st_ino
     }
 
     /// What is on the way to the disk gets there, or its error is told: NFS and quotas refuse at fsync or close.

@@ -95,14 +95,20 @@ struct Backup: ParsableCommand {
         func run() throws {
             let location = try options.location()
             let catalogue: BackupCatalogue
+            var running: BackupLock.Holder?
             do {
-                catalogue = try BackupCatalogue.read(location.store(), location.layout)
+                let store = try location.store()
+                // A lock that cannot be read says nothing about the backups that are there.
+                running = try? BackupLock.current(store, location.layout)
+                catalogue = try BackupCatalogue.read(store, location.layout)
             } catch {
                 throw Failure(.unavailable, "the archive cannot be read: \(error)")
             }
             switch output.output {
             case .json: for backup in catalogue.backups { try Console.json(BackupTable.Entry(backup)) }
-            case .table: Console.line(BackupTable(catalogue.backups).text)
+            case .table:
+                if catalogue.backups.contains(where: { $0.id == running?.backupID }) { running = nil }
+                Console.line(BackupTable(catalogue.backups, running: running).text)
             }
             for (id, reason) in catalogue.unreadable.sorted(by: { $0.key < $1.key }) {
                 Console.error("pgmahout: backup \(id) cannot be used: \(reason)")

@@ -4,8 +4,13 @@ import ClusterModel
 /// Backups as a table for people and as JSON for scripts.
 struct BackupTable {
     let backups: [BackupInfo]
+    /// Who takes one now.
+    let running: BackupLock.Holder?
 
-    init(_ backups: [BackupInfo]) { self.backups = backups }
+    init(_ backups: [BackupInfo], running: BackupLock.Holder? = nil) {
+        self.backups = backups
+        self.running = running
+    }
 
     var text: String {
         var table = TextTable([
@@ -19,6 +24,7 @@ struct BackupTable {
                 backup.endLSN?.description ?? "", backup.size.map(Amounts.bytes) ?? "",
             ])
         }
+        if let running { table.add([running.backupID, "running on \(running.name)", "", "", "", "", ""]) }
         return table.text
     }
 

@@ -20,6 +20,8 @@ extension Acceptance {
                 }
                 let (refused, reason) = try await primary.run(["backup", "create"] + config)
                 #expect(refused == .exited(1) && reason.contains("\(primary.name) is taking backup"), "\(reason)")
+                let (shown, table) = try await primary.run(["backup", "list"] + config)
+                #expect(shown == .exited(0) && table.contains("running on \(primary.name)"), "\(table)")
                 // At a moment when it has stored a part.
                 try await eventually("a part is there", within: .seconds(60)) {
                     try await objects(cluster, "*.index.json.gz").count == 1

@@ -27,6 +27,10 @@ struct BackupFaultTests {
             if effect == "error-200", operation != "CompleteMultipartUpload" { continue }
             try ours.place.bucket.fault(effect, operation, count: 1, skip: skip, status: status)
         }
+        // What the backup stands and falls with, each of them.
+        for key in ["backup.info", "data.index.json", "/backup-lock/"] where effect != "error-200" {
+            try ours.place.bucket.fault(effect, "PutObject", key: key, count: 1, status: status)
+        }
         let backup = try ours.backup()
         try ours.place.bucket.heal()
         let check = try verifyOne(ours.store(), ours.layout, .one(backup.id))

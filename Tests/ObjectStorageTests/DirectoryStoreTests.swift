@@ -28,6 +28,26 @@ struct DirectoryStoreTests {
         #expect(try Files.list(directory.file(".incoming")).isEmpty)
     }
 
+    @Test("an object whose creation was answered as if it had been there is still the own one")
+    func lostAnswer() throws {
+        // As NFS does it, when the answer to the first request was lost.
+        func commit(_ key: ObjectKey, linking source: (String) -> String) throws -> CreateOutcome {
+            let upload = try store.upload(key)
+            let content: [UInt8] = [1]
+            try upload.write(content.span.bytes)
+            return try upload.commit {
+                let incoming = directory.file(".incoming")
+                let temporary = try #require(try Files.list(incoming).first)
+                try Files.linkExclusively(source("\(incoming)/\(temporary)"), to: "\(directory.path)/\(key)")
+            }
+        }
+        #expect(try commit("ours") { $0 } == .created)
+        let other = directory.file("other")
+        try Files.writeDurably([1], to: other)
+        #expect(try commit("theirs") { _ in other } == .exists)
+        #expect(try Files.list(directory.file(".incoming")).isEmpty)
+    }
+
     @Test("a directory that is missing is never made, and never looks like an empty archive")
     func missingRoot() throws {
         let missing = DirectoryStore(root: directory.file("not mounted"))
