@@ -19,6 +19,11 @@ package struct ArchiveSettings: Hashable, Sendable {
     package var tail: TailSettings?
     /// Whether a replay that has come to the end of the whole segments gets the tail behind them.
     package var servesTail = false
+    /// Another cluster's: nothing is ever written or removed there, and how far it goes is told.
+    package var isForeign = false
+    /// Standbys ask for their segments to be archived, too (`archive_mode = always`): without the lease such a request is
+    /// fulfilled by what the holder has archived, when it is the same.
+    package var acceptsEqual = false
 
     /// Name of the cluster, whose the archive has to be; nil: not compared.
     package var cluster: String?

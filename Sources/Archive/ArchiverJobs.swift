@@ -11,10 +11,15 @@ final class ArchiverJobs {
         case fetched(slot: Int, connection: Int, ArchiverReply, Replay.Note?)
         /// nil: the data directory cannot tell yet whose it is.
         case claimed(Result<SystemIdentifier?, ArchiveError>)
+        /// Whether the holder has archived the same.
+        case compared(connection: Int, ArchiverReply)
+        /// How far a foreign archive goes; nil: it holds no segment.
+        case surveyed(Result<LSN?, ArchiveError>)
     }
 
     let completions: Mailbox<Completion>
     private let store: any ObjectStore
+    private let layout: ArchiveLayout
     private let pushing: WALPush
     private let replay: Replay
     private let identity: ArchiveIdentity
@@ -36,6 +41,7 @@ final class ArchiverJobs {
 
     init(_ settings: ArchiveSettings, store: any ObjectStore, gate: LeaseGate) throws {
         self.store = store
+        layout = settings.layout
         completions = try Mailbox()
         pushing = WALPush(
             store: store, layout: settings.layout, codec: GzipCodec(level: settings.compressionLevel), gate: gate)
@@ -49,9 +55,11 @@ final class ArchiverJobs {
         idlePushers = Array(0..<count)
         idleFetchers = Array(0..<Self.fetcherCount)
         // Garbage is no reason to stop: if the archive does not answer, a push will say so.
+        let isForeign = settings.isForeign
         chores.submit {
             replay.removeLeftovers()
-            try? store.removeAbandonedUploads(olderThan: Self.abandonedAfter)
+            // Another cluster's archive is only read.
+            if !isForeign { try? store.removeAbandonedUploads(olderThan: Self.abandonedAfter) }
         }
     }
 
@@ -72,6 +80,33 @@ final class ArchiverJobs {
                 return try identity.require(permission: pushing.gate.check)
             }
             completions.post(.claimed(result))
+        }
+    }
+
+    /// Looks how far a foreign archive goes.
+    func survey(segmentSize: UInt64) {
+        let (store, layout, completions) = (store, layout, completions)
+        chores.submit {
+            completions.post(
+                .surveyed(
+                    Result { () throws(ArchiveError) -> LSN? in
+                        try ForeignArchive.end(store, layout, segmentSize: segmentSize)
+                    }))
+        }
+    }
+
+    /// Looks whether the archive has this file; postgres asks for one at a time.
+    /// - Returns: false while an earlier question hangs.
+    func compare(_ name: WALFileName, from path: String, for connection: Int) -> Bool {
+        let (pushing, completions) = (pushing, completions)
+        return chores.submit {
+            let reply: ArchiverReply
+            do throws(ArchiveError) {
+                reply =
+                    try pushing.isArchived(name, from: path)
+                    ? .done : .failed(ArchiveError(.noLease, "the holder of the lease has not archived it yet"))
+            } catch { reply = .failed(error) }
+            completions.post(.compared(connection: connection, reply))
         }
     }
 

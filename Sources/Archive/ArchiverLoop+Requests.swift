@@ -7,6 +7,12 @@ extension ArchiverLoop {
     func take(_ request: ArchiverRequest, from connection: Int) throws(ArchiveError) {
         switch request {
         case .push(let name, let path):
+            if !gate.isOpen, settings.acceptsEqual {
+                guard jobs.compare(name, from: pathInDataDirectory(name), for: connection) else {
+                    throw ArchiveError(.unavailable, "the archive does not answer")
+                }
+                return
+            }
             try gate.check()
             let identity = WALSource.identity(of: pathInDataDirectory(name))
             guard let identity, WALSource.identity(of: path) == identity else {
@@ -46,6 +52,8 @@ extension ArchiverLoop {
             }
             answer(connection, reply)
         case .claimed(let result): claimed(result)
+        case .surveyed(let result): surveyed(result)
+        case .compared(let connection, let reply): answer(connection, reply)
         case .pushed(let slot, let name, let result):
             jobs.pushed(slot)
             let now = BootClock.now()

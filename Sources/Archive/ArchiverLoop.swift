@@ -29,6 +29,9 @@ final class ArchiverLoop {
     /// The last failure in the log: the same is not told again at every attempt.
     var reportedFailure: String?
 
+    /// When to look next how far a foreign archive goes.
+    var nextSurvey = Instant(nanoseconds: 0)
+
     private static let scanInterval = Duration.seconds(1)
     private static let claimInterval = Duration.seconds(5)
     private static let mostConnections = 64
@@ -140,6 +143,7 @@ final class ArchiverLoop {
 
     func scan(_ now: Instant = BootClock.now()) {
         nextScan = now + Self.scanInterval
+        if settings.isForeign { return survey(now) }
         let directory = settings.dataDirectory + "/pg_wal/archive_status"
         // No such directory, no files: it may not have been made yet, or be in the middle of a clone.
         let names = (try? Files.list(directory)) ?? []

@@ -25,7 +25,8 @@ final class Replay: Sendable {
     /// - Parameter segmentSize: nil: what pg_control says.
     init(_ settings: ArchiveSettings, store: any ObjectStore, segmentSize: UInt64? = nil) throws {
         fetching = WALFetch(store: store, layout: settings.layout)
-        prefetch = try WALPrefetch(fetching, dataDirectory: settings.dataDirectory, parallel: settings.parallel)
+        prefetch = try WALPrefetch(
+            fetching, dataDirectory: settings.dataDirectory, parallel: settings.parallel, isForeign: settings.isForeign)
         forks = TimelineForks(store: store, layout: settings.layout, dataDirectory: settings.dataDirectory)
         tail = settings.servesTail ? TailArchive(store: store, layout: settings.layout) : nil
         dataDirectory = settings.dataDirectory

@@ -31,6 +31,8 @@ final class WALPrefetch: Sendable {
 
     private let fetching: WALFetch
     private let dataDirectory: String
+    /// A second worker over the same data directory, which reads another cluster's archive, has a spool of its own.
+    private let isForeign: Bool
     private let workers: [WorkerThread]
     private let planner: WorkerThread
     private let state = Mutex(State())
@@ -41,9 +43,10 @@ final class WALPrefetch: Sendable {
     /// Nobody has asked for so long: it streams, or it is a primary by now.
     private static let idleTime = Duration.seconds(60)
 
-    init(_ fetching: WALFetch, dataDirectory: String, parallel: Int) throws {
+    init(_ fetching: WALFetch, dataDirectory: String, parallel: Int, isForeign: Bool = false) throws {
         self.fetching = fetching
         self.dataDirectory = dataDirectory
+        self.isForeign = isForeign
         workers = try (0..<min(4, max(2, parallel))).map {
             try WorkerThread(name: "prefetch-\($0)", capacity: Int(Self.mostSegments))
         }
@@ -52,7 +55,9 @@ final class WALPrefetch: Sendable {
 
     /// Where the spool may be: beside the data directory, or within pg_wal where that is a file system of its own.
     private var places: [String] {
-        [dataDirectory + ".pgmahout-wal", dataDirectory + "/pg_wal/pgmahout-prefetch"]
+        isForeign
+            ? [dataDirectory + ".pgmahout-remote-wal", dataDirectory + "/pg_wal/pgmahout-remote-prefetch"]
+            : [dataDirectory + ".pgmahout-wal", dataDirectory + "/pg_wal/pgmahout-prefetch"]
     }
 
     /// Removes what an earlier run has left.

@@ -50,6 +50,21 @@ struct WALPush: Sendable {
         } catch { throw ArchiveError(error) }
     }
 
+    /// Whether the archive has this very file already. Writes nothing, so it needs no lease.
+    func isArchived(_ name: WALFileName, from path: String) throws(ArchiveError) -> Bool {
+        do {
+            let key = layout.wal(name, suffix: codec.suffix)
+            guard let existing = try store.read(key) else { return false }
+            guard try isEqual(existing, to: WALSource(path: path), key) else {
+                throw ArchiveError(
+                    .refused,
+                    "the archive holds another \(name): two primaries, or two clusters, have written to "
+                        + "'\(layout.server)'")
+            }
+            return true
+        } catch { throw ArchiveError(error) }
+    }
+
     /// Whether a history file stands for a number that was promised and not used: it has no ancestors, which no real one
     /// lacks. Whoever was promised that number may have used and archived it after all.
     private func isUnused(_ source: WALSource, _ timeline: TimelineID) throws -> Bool {

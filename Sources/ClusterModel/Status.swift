@@ -75,6 +75,8 @@ package struct MemberStatus: Hashable, Sendable, Codable {
     package var archive: ArchiveStatus?
     /// The job that it carries out, or carried out until the record says so.
     package var job: JobReport?
+    /// Of the leader of a cluster that follows another one.
+    package var standbyCluster: StandbyClusterStatus?
     /// Milliseconds since PID 1's loop last looked at postgres; nil: never.
     package var observedMillisecondsAgo: Int64?
 
@@ -109,8 +111,27 @@ package struct MemberStatus: Hashable, Sendable, Codable {
         traits = MemberTraits()
         archive = nil
         job = nil
+        standbyCluster = nil
         observedMillisecondsAgo = nil
     }
+}
+
+/// How far the leader of a cluster that follows another one is behind it, and what keeps it from going on.
+package struct StandbyClusterStatus: Hashable, Sendable, Codable {
+    /// The server that it streams from, or would.
+    package var host: String?
+    /// One of the other cluster's servers answered lately; false also when it is known by its archive alone.
+    package var isReachable = false
+    package var streaming = false
+    package var remoteTimeline: TimelineID?
+    /// Behind the newest position that is known there; nil when none is.
+    package var lagBytes: UInt64?
+    /// Age of the last transaction that was replayed, while there is more to replay; nil: none was replayed yet.
+    package var lagSeconds: Double?
+    /// Why nothing comes; nil when all is well.
+    package var problem: String?
+
+    package init() {}
 }
 
 /// What the archiver worker reports, about once a second and after every change.
@@ -151,6 +172,8 @@ package struct ArchiveStatus: Hashable, Sendable, Codable {
     package var storeTrouble: String?
     /// nil: the tail is not shipped.
     package var tail: TailStatus?
+    /// Of a foreign archive that is only read: the end of its newest segment; nil: not known.
+    package var newestEnd: LSN?
 
     package init() {
         archivedCount = 0

@@ -10,7 +10,9 @@ struct FileCheck: Sendable {
     /// Largest bundle of certificates that is read.
     private static let certificateLimit = 1 << 20
 
-    static let all: [FileCheck] = member + Schema.archivePlace.fileChecks + Schema.recoveryPlace.fileChecks
+    static let all: [FileCheck] =
+        member + Schema.archivePlace.fileChecks + Schema.recoveryPlace.fileChecks
+        + Schema.foreignArchivePlace.fileChecks
 
     private static let member: [FileCheck] = [
         FileCheck(key: "postgres.binDirectory") {
@@ -22,6 +24,8 @@ struct FileCheck: Sendable {
         },
         secret("postgres.superuserPasswordFile") { $0.postgres.superuserPasswordFile },
         secret("postgres.replicationPasswordFile") { $0.postgres.replicationPasswordFile },
+        secret("standbyCluster.passwordFile") { $0.standbyCluster?.passwordFile },
+        certificates("standbyCluster.sslRootCertificateFile") { $0.standbyCluster?.sslRootCertificateFile },
         secret("http.tokenFile") { $0.http.tokenFile },
         // While it is changed, the new secret stands before the old one.
         secret("peers.secretFile", lines: 4) { $0.peers.secretFile },

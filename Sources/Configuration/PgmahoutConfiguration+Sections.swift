@@ -147,6 +147,8 @@ extension PgmahoutConfiguration {
         package var place = ArchivePlace()
         /// Name of the server's folder in the archive.
         package var server = ""
+        /// `archive_mode = always`.
+        package var always = false
         /// gzip level, 1 to 9.
         package var compressionLevel = 0
         /// Segments in flight at once.
@@ -164,6 +166,38 @@ extension PgmahoutConfiguration {
         package var dump = Dump()
         package var drill = Drill()
         package var verify = Verify()
+        init() {}
+    }
+
+    /// Another cluster that this whole cluster follows, or may follow.
+    package struct StandbyCluster: Hashable, Sendable {
+        package enum Initially: String, Hashable, Sendable, CaseIterable {
+            case follow, lead
+        }
+
+        package enum SSLMode: String, Hashable, Sendable, CaseIterable {
+            case disable, allow, prefer, require
+            case verifyCA = "verify-ca"
+            case verifyFull = "verify-full"
+        }
+
+        package var initially = Initially.follow
+        /// Each `host` or `host:port`.
+        package var hosts: [String] = []
+        package var user = ""
+        /// nil: that of the own cluster's replication user.
+        package var passwordFile: String?
+        package var slot: String?
+        package var sslMode = SSLMode.prefer
+        package var sslRootCertificateFile: String?
+        package var archive: ForeignArchive?
+        init() {}
+    }
+
+    /// Another cluster's archive: only read.
+    package struct ForeignArchive: Hashable, Sendable {
+        package var place = ArchivePlace()
+        package var server = ""
         init() {}
     }
 

@@ -33,6 +33,8 @@ package struct PgmahoutConfiguration: Hashable, Sendable {
     package var divergedWAL = DivergedWAL()
     /// nil: nothing is archived.
     package var archive: Archive?
+    /// nil: no other cluster is followed, now or later.
+    package var standbyCluster: StandbyCluster?
     package var log = Log()
 
     /// Blank: the loader fills in every value from the schema, so that no default stands in two places.

@@ -19,7 +19,7 @@ struct Relation: Sendable {
 
     static let all: [Relation] =
         lease + stores + members + slots + addresses + directories + Schema.archivePlace.relations
-        + Schema.recoveryRelations
+        + Schema.recoveryRelations + Schema.standbyClusterRelations
 
     private static let lease: [Relation] = [
         Relation(

@@ -22,6 +22,12 @@ extension Schema {
                         "server", .name, fallback: .key("cluster"), example: "demo", into: \.server,
                         "Folder of this cluster in the archive. A restored cluster needs another one."),
                     key(
+                        "always", .flag, fallback: .text("false"), into: \.always,
+                        """
+                        A cluster that follows another one fills its archive, too (archive_mode = always). Otherwise that
+                        begins when it is promoted.
+                        """),
+                    key(
                         "compressionLevel", .integer(1...9), fallback: .text("1"), into: \.compressionLevel,
                         "gzip level; above 1 costs much time for little space."),
                     key(

@@ -3,7 +3,7 @@ enum Schema {
     /// In the order of the reference; a section stands after the one that contains it.
     static let sections: [SchemaSection] =
         memberSections + postgresSections + storageSections + leaseSections + leadershipSections
-        + archiveSections
+        + archiveSections + standbyClusterSections
 
     static let entries: [SchemaEntry] = sections.flatMap { section in
         section.keys.map { SchemaEntry(section: section, key: $0) }

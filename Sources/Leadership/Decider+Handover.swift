@@ -4,13 +4,16 @@ import ClusterModel
 /// and until the release the way back is to start in place.
 extension Decider {
     mutating func considerRequests(_ record: ClusterRecord, _ running: LocalState.Running) {
-        guard memory.handover == nil, memory.unpublished == nil, let request = record.intent.switchover,
+        guard memory.handover == nil, memory.demoting == nil, memory.unpublished == nil,
+            let request = record.intent.switchover,
             request.from == me.name, !store.writeInFlight
         else { return }
         if let notBefore = request.notBefore, notBefore > observation.wallClock {
             return wake(at: now + .milliseconds(min(notBefore - observation.wallClock, 1000)))
         }
         switch target(for: request) {
+        // Nobody writes here, so nothing has to stop: the other one goes on from where it is.
+        case .success(let target) where record.remote != nil: release(to: target, confirmed: true)
         case .success(let target):
             begin(
                 Handover(
@@ -155,6 +158,7 @@ extension Decider {
             // What makes a data directory can be broken off: its next start finishes or discards what is left.
             guard operation.map({ $0.isResumable }) ?? true else { return }
             if leads, let record, record.holder == me.incarnation {
+                if let data, memory.demoting != nil { return continueStoppedDemotion(record, data) }
                 if let data, memory.handover != nil, observation.shutdownRequests == 1 {
                     return continueStoppedHandover(record, data)
                 }

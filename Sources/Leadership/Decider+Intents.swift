@@ -128,7 +128,9 @@ extension Decider {
         if memory.restarted == request.id || (request.onlyIfPending && !running.pendingRestart) {
             return finishRestart(request, record)
         }
-        if let best = bestCandidate() {
+        if record.remote != nil {
+            if operate(.stop(.orderly)) { memory.restarted = request.id }
+        } else if let best = bestCandidate() {
             begin(
                 Handover(
                     id: request.id, target: best, deadline: now + .seconds(60), phase: .checkpointing,

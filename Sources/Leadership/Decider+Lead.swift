@@ -34,14 +34,18 @@ extension Decider {
     private mutating func carryOn(_ record: ClusterRecord) {
         guard let data else {
             // A cluster that exists is never made anew: a holder that lost its directory gives the lease up.
-            if record.systemIdentifier != nil, local.data == .absent, operation == nil { return release(to: nil) }
-            if local.data == .absent { operate(.initialize) }
+            if record.systemIdentifier != nil, record.remote == nil, local.data == .absent, operation == nil {
+                return release(to: nil)
+            }
+            if local.data == .absent { operate(record.remote == nil ? .initialize : .clone(from: .remote)) }
             return
         }
         // Others must know whose cluster this is before a single client can write to it.
         guard record.systemIdentifier == data.systemIdentifier else { return }
         prepareOpening(record)
         if record.intent.fenced.contains(me.name) { return leaveAsFenced(record) }
+        if record.remote != nil, !removed.contains(.followerStaysStandby) { return leadStandby(record, data) }
+        memory.promoting = nil
         switch local.process {
         case .starting: return giveUpSlowStart()
         case .stopping: return
@@ -53,11 +57,13 @@ extension Decider {
             manageSynchronous(record, running)
             admitClients(running)
             continueHandover(running)
+            considerDemotion(record)
             considerRequests(record, running)
             leadRestart(record, running)
             giveUpWhenUseless(running)
         case .stopped:
             guard operation == nil else { return }
+            if memory.demoting != nil { return continueStoppedDemotion(record, data) }
             if memory.handover != nil { return continueStoppedHandover(record, data) }
             if record.intent.paused, memory.hasRun {
                 decision.problem = "postgres is down, and the cluster is paused"
@@ -81,7 +87,7 @@ extension Decider {
 
     /// Its data is the head of the cluster's timeline: it led last, and nobody was given another timeline since.
     func canStartInPlace(_ record: ClusterRecord, _ data: DataState) -> Bool {
-        guard data.wasPrimary, !data.rewindPending else { return false }
+        guard data.wasPrimary, !data.rewindPending, record.remote == nil else { return false }
         if record.primary == me.name, let newest = record.timeline { return data.timeline >= newest }
         // Just made by initdb: nobody has led yet.
         return record.timeline == nil && data.timeline == TimelineID(1)
@@ -104,7 +110,7 @@ extension Decider {
         }
     }
 
-    private mutating func arrive(_ record: ClusterRecord, _ running: LocalState.Running) {
+    mutating func arrive(_ record: ClusterRecord, _ running: LocalState.Running) {
         guard var transition = memory.arriving else { return }
         memory.arriving = nil
         transition.term = record.term
@@ -116,7 +122,7 @@ extension Decider {
 
     /// A primary that does not answer, or whose disk does not, is of no use; but only a ready replica is better. A full
     /// disk is no reason: the others have the same data, and room can be made.
-    private mutating func giveUpWhenUseless(_ running: LocalState.Running) {
+    mutating func giveUpWhenUseless(_ running: LocalState.Running) {
         // It gives way for another reason (`waitsForHistory`).
         if memory.closedSince != nil, local.history == .refused(running.timeline) { return }
         var silent = now.since(running.provedAt)
@@ -139,7 +145,7 @@ extension Decider {
     }
 
     /// Recovery may take as long as it needs when nobody else is ready.
-    private mutating func giveUpSlowStart() {
+    mutating func giveUpSlowStart() {
         guard let since = crashedSince, now.since(since) > settings.crashRestartBudget, bestSuccessor() != nil
         else { return }
         give(.fence(reason: "crash recovery takes longer than crashRestartBudget, and a replica is ready"))
@@ -158,7 +164,7 @@ extension Decider {
 
     /// True when the lease is being given to a ready replica because restarting takes too long. Nothing confirms that it
     /// has everything: in lossless modes it still needs votes.
-    private mutating func handOverAfterCrash(_ record: ClusterRecord) -> Bool {
+    mutating func handOverAfterCrash(_ record: ClusterRecord) -> Bool {
         guard let since = crashedSince, memory.givesUpSince != nil || now.since(since) > settings.crashRestartBudget,
             let best = bestSuccessor()
         else { return false }

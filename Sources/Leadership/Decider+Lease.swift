@@ -85,6 +85,8 @@ extension Decider {
     mutating func abandon() {
         if let held = store.held { memory.abandonedTerm = held.term }
         memory.handover = nil
+        memory.demoting = nil
+        memory.promoting = nil
         memory.rounds = []
         memory.consented = nil
         memory.setting = nil

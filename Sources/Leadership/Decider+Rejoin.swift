@@ -4,7 +4,7 @@ import ClusterModel
 extension Decider {
     mutating func rejoin(_ leader: Member, _ record: ClusterRecord) {
         let status = freshReport(of: leader.name)?.status
-        let leads = status?.role == .primary && status?.term == record.term
+        let leads = status.map { $0.role == .primary || $0.leadsStandby } ?? false && status?.term == record.term
         guard let data else {
             guard local.data == .absent else { return }
             guard leads else {
@@ -22,6 +22,7 @@ extension Decider {
             }
             return rewind(leader)
         }
+        noteAhead(of: leader, data, record)
         switch local.process {
         case .stopping: return
         // It may need WAL from somebody who is there before it answers at all.
@@ -90,7 +91,7 @@ extension Decider {
     }
 
     /// Whether a stopped server's WAL is part of the leader's history.
-    private func canFollow(_ history: TimelineHistory, _ data: DataState) -> Bool {
+    func canFollow(_ history: TimelineHistory, _ data: DataState) -> Bool {
         if removed.contains(.formerPrimary) { return true }
         if data.timeline > history.timeline { return false }
         if data.timeline == history.timeline { return !data.wasPrimary || data.cleanShutdown }
@@ -105,26 +106,39 @@ extension Decider {
     /// Of the timeline that the leader is on now, as it says itself; that of an earlier leader says nothing.
     private func leadersHistory(_ leader: Member, _ record: ClusterRecord) -> TimelineHistory? {
         guard let history = observation.leaderHistory, let status = freshReport(of: leader.name)?.status,
-            status.role == .primary, status.term == record.term, status.timeline == history.timeline
+            status.role == .primary || status.leadsStandby, status.term == record.term,
+            status.timeline == history.timeline
         else { return nil }
-        return history
+        return isAheadOfNews ? nil : history
     }
 
-    private mutating func rewind(_ leader: Member) {
-        let attempt = Operation.rewind(from: leader.name)
+    /// In a cluster that follows another one, a new timeline comes to everybody, and may be here before it is known that
+    /// the leader has it.
+    private mutating func noteAhead(of leader: Member, _ data: DataState, _ record: ClusterRecord) {
+        isAheadOfNews = false
+        guard record.remote != nil, let report = freshReport(of: leader.name), let theirs = report.status.timeline,
+            running?.timeline ?? data.timeline > theirs
+        else { return memory.disagreesSince = nil }
+        isAheadOfNews = !isLasting(isAhead: true, heardAt: report.receivedAt)
+    }
+
+    private mutating func rewind(_ leader: Member) { rewind(to: leader.name) }
+
+    mutating func rewind(to source: MemberName) {
+        let attempt = Operation.rewind(from: source)
         let next: Operation
         switch observation.failure {
         case .some(let failure) where failure.operation == attempt && failure.count >= settings.rewindAttempts:
-            next = .clone(from: leader.name)
+            next = .clone(from: source)
         case .some(let failure):
-            if case .clone = failure.operation { next = .clone(from: leader.name) } else { next = attempt }
+            if case .clone = failure.operation { next = .clone(from: source) } else { next = attempt }
         case nil: next = attempt
         }
         operate(next)
     }
 
     /// A running standby that has WAL that is not in the leader's history.
-    private func diverged(_ running: LocalState.Running, _ history: TimelineHistory) -> Bool {
+    func diverged(_ running: LocalState.Running, _ history: TimelineHistory) -> Bool {
         !history.canBeFollowed(from: running.timeline, at: running.flushed)
     }
 }

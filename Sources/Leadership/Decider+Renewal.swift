@@ -20,7 +20,7 @@ extension Decider {
         stamp(&next)
         next.systemIdentifier = record.systemIdentifier ?? data?.systemIdentifier
         next.electorate = next.members.keys.sorted()
-        if let running, !running.inRecovery {
+        if let running, !running.inRecovery || record.remote != nil {
             if running.timeline > (record.timeline ?? TimelineID(0)) { next.timeline = running.timeline }
             next.flushed = running.flushed
             next.primary = me.name
@@ -29,6 +29,8 @@ extension Decider {
         if let result = memory.unpublished {
             next.lastTransition = result
             if next.intent.switchover?.id == result.id { next.intent.switchover = nil }
+            if next.intent.demotion?.id == result.id { next.intent.demotion = nil }
+            if next.intent.promotion?.id == result.id { next.intent.promotion = nil }
         }
         // A request that names another primary than the present one is void.
         if let request = next.intent.switchover, request.from != me.name { next.intent.switchover = nil }

@@ -29,7 +29,7 @@ extension Decider {
             detachForVote()
         } else if let holder = record.holder, holder.name != me.name, let leader = record.members[holder.name] {
             memory.arriving = nil
-            if record.systemIdentifier == nil {
+            if record.systemIdentifier == nil, record.remote == nil || data == nil {
                 decision.problem = "waits for \(holder.name) to initialize the cluster"
             } else if !keepsAsItIs(record) {
                 rejoin(leader, record)
@@ -40,6 +40,8 @@ extension Decider {
     /// What was noted as a holder says nothing about a later term.
     private mutating func forgetLeading() {
         memory.handover = nil
+        memory.demoting = nil
+        memory.promoting = nil
         guard memory.setting != nil || memory.consented != nil || !memory.rounds.isEmpty || memory.gate != nil else {
             return
         }
@@ -101,6 +103,18 @@ extension Decider {
             write(next)
             return true
         }
+        // It says that this cluster leads, and is older than the day on which it began to follow another one.
+        if let data, data.followsRemote, record.remote == nil, record.term < data.term {
+            decision.problem = "the store went back to before this cluster followed another one"
+            var next = record
+            next.remote = RemoteCluster()
+            next.term = data.term
+            next.holder = nil
+            next.synchronous = nil
+            stamp(&next)
+            write(next)
+            return true
+        }
         // A record of a cluster that nobody has made yet, and it exists: here are its data, or they were heard of.
         guard record.systemIdentifier == nil, record.holder?.name != me.name else { return false }
         var system = memory.knownSystem
@@ -133,7 +147,8 @@ extension Decider {
             }
             first.holder = me.incarnation
             first.term = 1
-            first.synchronous = firstPromise
+            if observation.standbySource?.followsFirst ?? false { first.remote = RemoteCluster() }
+            first.synchronous = first.remote == nil ? firstPromise : nil
             first.electorate = [me.name]
             memory.arriving = Transition(
                 id: "bootstrap-1", kind: .bootstrap, from: nil, to: me.name, term: 1, succeeded: true,
@@ -158,8 +173,10 @@ extension Decider {
                 first.timeline = data.timeline
                 first.term = data.term
                 if data.wasPrimary { first.primary = me.name }
+                // A lost record must not make two clusters of one writable.
+                if data.followsRemote { first.remote = RemoteCluster() }
                 // Who had acknowledged what is not known any more.
-                if settings.synchronousMode.isLossless {
+                if first.remote == nil, settings.synchronousMode.isLossless {
                     first.synchronous = SynchronousState(mode: settings.synchronousMode, members: [], votes: 1)
                 }
             }

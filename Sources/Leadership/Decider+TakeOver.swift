@@ -13,7 +13,8 @@ extension Decider {
     /// Its data was last opened under that very lease. Otherwise others may have led since: a store that went back shows
     /// an old lease, and this run knows nothing of the time between.
     private func opensLast(_ record: ClusterRecord) -> Bool {
-        guard let data else { return true }
+        // Nobody writes in a cluster that follows another one.
+        guard let data, record.remote == nil else { return true }
         return data.wasPrimary && data.term == record.term
     }
 
@@ -22,7 +23,7 @@ extension Decider {
     /// says of its lease ends with the lease, so nobody is held up by one that hangs.
     func whoLeads(_ record: ClusterRecord) -> MemberName? {
         var leading: MemberName?
-        for (name, report) in observation.peers where report.status.role == .primary {
+        for (name, report) in observation.peers where report.status.role == .primary || report.status.leadsStandby {
             let status = report.status
             guard now.since(report.receivedAt) <= settings.reportLifetime, status.leaseRemainingMilliseconds != 0,
                 status.term > record.term || (status.term == record.term && record.holder?.name == name)
@@ -64,6 +65,11 @@ extension Decider {
         guard let data else {
             if local.data == .absent, record.systemIdentifier == nil, record.timeline == nil, operation == nil, isFree {
                 acquire(record, promotes: false, kind: .bootstrap, reason: "nobody initialized the cluster")
+            } else if record.remote != nil, local.data == .absent, operation == nil, isFree {
+                // Whoever has data goes first; but the other cluster has them, too.
+                let due = (memory.freeSince ?? now) + settings.duration
+                guard now >= due else { return wake(at: due) }
+                acquire(record, promotes: false, kind: .failover, reason: "no member with data leads")
             } else {
                 decision.problem = "waits for a primary to clone from"
             }
@@ -112,6 +118,8 @@ extension Decider {
             decision.problem = "a rewind was interrupted; waits for a primary to finish it"
         } else if data.wasPrimary, waitsForLaterPrimary(record) {
             decision.problem = "was primary before another member was; waits for a primary to rejoin"
+        } else if record.remote != nil, data.wasPrimary, !data.cleanShutdown {
+            decision.problem = "was primary before the cluster followed another one; waits for a leader to rejoin"
         } else {
             operate(.start(.standby(upstream: nil)))
         }
@@ -135,7 +143,7 @@ extension Decider {
         if chosen, record.successorIsConfirmed || !(record.synchronous?.mode.isLossless ?? false) {
             let request = record.intent.switchover
             return acquire(
-                record, promotes: true, kind: .switchover,
+                record, promotes: record.remote == nil, kind: .switchover,
                 reason: "\(record.primary?.rawValue ?? "the primary") handed over", id: request?.id)
         }
         guard mayStand(me.name, record) else {
@@ -145,7 +153,7 @@ extension Decider {
         let continues = record.primary == me.name
         let lossless = record.synchronous?.mode.isLossless ?? false
         let lag = (record.flushed ?? .zero).bytes(since: running.flushed)
-        guard lossless || continues || lag <= settings.maximumLag else {
+        guard lossless || continues || record.remote != nil || lag <= settings.maximumLag else {
             decision.problem = "is \(lag) bytes behind the last primary, more than maximumLag"
             return
         }
@@ -172,7 +180,7 @@ extension Decider {
             }
         }
         acquire(
-            record, promotes: true, kind: .failover,
+            record, promotes: record.remote == nil, kind: .failover,
             reason: record.holder == nil
                 ? "the lease was given back"
                 : isFree ? "the lease ran out" : "the holder is silent, and enough have voted",
@@ -252,7 +260,7 @@ extension Decider {
                 next, previous: previous, running, votes, handedOver: kind == .switchover)
         }
         stamp(&next)
-        if kind == .bootstrap { next.synchronous = next.synchronous ?? firstPromise }
+        if kind == .bootstrap, next.remote == nil { next.synchronous = next.synchronous ?? firstPromise }
         if kind == .bootstrap { next.electorate = next.members.keys.sorted() }
         memory.arriving = Transition(
             id: id ?? "\(kind.rawValue)-\(next.term)", kind: kind, from: previous, to: me.name, term: next.term,

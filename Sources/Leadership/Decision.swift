@@ -91,6 +91,8 @@ package struct Decision: Hashable, Sendable {
     package var vote: Vote?
     /// What holds the member back, for its status; nil when nothing does.
     package var problem: String?
+    /// This member leads a cluster that follows another one: its postgres is the first of the replicas here.
+    package var leadsStandby = false
     /// Decide again by then at the latest, even if nothing happens.
     package var wakeAt: Instant
 

@@ -62,4 +62,14 @@ package enum Guard: String, Sendable, CaseIterable {
     case halfRewound
     /// A former primary follows only a history that contains its last record.
     case formerPrimary
+
+    // Two clusters
+    /// A cluster that follows another opens nothing for writes.
+    case followerStaysStandby
+    /// A token is given away once postgres has stopped cleanly, and not before.
+    case tokenAfterStop
+    /// All that the token speaks of was replayed before the cluster leads again.
+    case tokenReplayed
+    /// Nothing was written since the token was made.
+    case tokenIsNewest
 }

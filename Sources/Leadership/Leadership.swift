@@ -41,6 +41,8 @@ struct Decider {
     let removed: [Guard]
     var memory: Memory
     var decision: Decision
+    /// Of a follower: what is known of its leader's timeline is not to be relied on yet.
+    var isAheadOfNews = false
 
     init(observation: consuming Observation, memory: consuming Memory, now: Instant, removed: [Guard] = []) {
         // Every bound below wakes at its own moment; this is for nothing in particular.

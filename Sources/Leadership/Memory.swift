@@ -41,6 +41,12 @@ package struct Memory: Hashable, Sendable {
     /// A result that the next renewal publishes.
     var unpublished: Transition?
     var handover: Handover?
+    /// The stop that makes this cluster follow another.
+    var demoting: Demoting?
+    /// The promotion that waits for what its token speaks of.
+    var promoting: Demoting?
+    /// Since when what is here is no part of what the cluster's leader, or the other cluster, is known to have.
+    var disagreesSince: Instant?
     /// The request that is being judged, and since when.
     var judging: Judging?
     /// When a release was last sent. Its answer may be lost or late, and its successor need not wait: until a renewal
@@ -95,6 +101,11 @@ package struct Memory: Hashable, Sendable {
     struct Judging: Hashable, Sendable {
         var id: String
         var since: Instant
+    }
+
+    struct Demoting: Hashable, Sendable {
+        var id: String
+        var deadline: Instant
     }
 
     struct Renewal: Hashable, Sendable {

@@ -15,6 +15,10 @@ package struct Observation: Hashable, Sendable {
     package var peers: [MemberName: PeerReport]
     /// Ancestry of the leader's timeline, once it was fetched from the leader.
     package var leaderHistory: TimelineHistory?
+    /// What the configuration says of another cluster; nil: nothing.
+    package var standbySource: StandbySource?
+    /// What the other cluster says of itself; nil: it never answered, or is not asked.
+    package var remote: RemoteReport?
     /// Members that consented to the holder's going on without the store, by round.
     package var consents: [MemberName: Consent]
     /// Whatever this member promised since then is in its memory; before that it may have promised anything. When this
@@ -37,6 +41,8 @@ package struct Observation: Hashable, Sendable {
         failure = nil
         peers = [:]
         leaderHistory = nil
+        standbySource = nil
+        remote = nil
         consents = [:]
         promisesKnownSince = bootedAt
         wallClock = 0
@@ -176,10 +182,15 @@ package struct DataState: Hashable, Sendable {
     package var term: UInt64
     /// A pg_rewind was begun and not finished: never to be started.
     package var rewindPending: Bool
+    /// Just behind the shutdown checkpoint of a primary that stopped cleanly; nil of others.
+    package var end: LSN?
+    /// It is of a cluster that followed another one when it was last opened.
+    package var followsRemote: Bool
 
     package init(
         systemIdentifier: SystemIdentifier, timeline: TimelineID, checkpoint: LSN, minimumRecovery: LSN,
-        wasPrimary: Bool, cleanShutdown: Bool, term: UInt64, rewindPending: Bool
+        wasPrimary: Bool, cleanShutdown: Bool, term: UInt64, rewindPending: Bool, end: LSN? = nil,
+        followsRemote: Bool = false
     ) {
         self.systemIdentifier = systemIdentifier
         self.timeline = timeline
@@ -189,6 +200,8 @@ package struct DataState: Hashable, Sendable {
         self.cleanShutdown = cleanShutdown
         self.term = term
         self.rewindPending = rewindPending
+        self.end = end
+        self.followsRemote = followsRemote
     }
 }
 
@@ -220,6 +233,30 @@ package struct Consent: Hashable, Sendable {
     package init(term: UInt64, round: UInt64) {
         self.term = term
         self.round = round
+    }
+}
+
+/// The other cluster, as the best of its members that could be reached says.
+package struct RemoteReport: Hashable, Sendable {
+    package var systemIdentifier: SystemIdentifier
+    package var timeline: TimelineID
+    package var position: LSN
+    /// Out of recovery: it is the one that the other cluster's clients write to.
+    package var isPrimary: Bool
+    /// Ancestry of its timeline; nil: not known yet.
+    package var history: TimelineHistory?
+    package var receivedAt: Instant
+
+    package init(
+        systemIdentifier: SystemIdentifier, timeline: TimelineID, position: LSN, isPrimary: Bool,
+        history: TimelineHistory?, receivedAt: Instant
+    ) {
+        self.systemIdentifier = systemIdentifier
+        self.timeline = timeline
+        self.position = position
+        self.isPrimary = isPrimary
+        self.history = history
+        self.receivedAt = receivedAt
     }
 }
 

@@ -9,6 +9,7 @@ struct ClusterGauges: Sendable {
     private let synchronousMembers: Gauge<NoLabels>
     private let synchronousVotes: Gauge<NoLabels>
     private let synchronous: Gauge<NoLabels>
+    private let standby: StandbyClusterGauges
 
     init(registry: inout MetricsRegistry) {
         paused = registry.gauge("pgmahout_paused", "Whether the cluster is paused for maintenance.")
@@ -22,11 +23,13 @@ struct ClusterGauges: Sendable {
             "Votes of them that a take-over needs; more than there are: only the last primary may lead.")
         synchronous = registry.gauge(
             "pgmahout_synchronous", "Whether this member is one of the standbys that acknowledge commits.")
+        standby = StandbyClusterGauges(registry: &registry)
     }
 
     func take(_ snapshot: ManagementSnapshot) {
         let cluster = snapshot.cluster
         let state = cluster.synchronous.flatMap { $0.mode == .off ? nil : $0 }
+        standby.take(snapshot)
         paused.set(to: cluster.intent.paused)
         fenced.set(to: snapshot.status.isFenced)
         pendingRestart.set(to: snapshot.status.pendingRestart)

@@ -8,7 +8,7 @@ extension ControlPlan {
         let record = view.record
         if let unknown = unknown(name, view) { return unknown }
         guard let holder = record.holder else { return .answer(.unavailable(reason: "nobody leads the cluster now")) }
-        guard name != holder.name else {
+        guard name != holder.name || record.remote != nil else {
             return refused("\(name) is the primary, whose data is not replaced", "switch over first")
         }
         if let pending = record.intent.reclone[name] {

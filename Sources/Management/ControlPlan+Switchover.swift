@@ -19,6 +19,7 @@ extension ControlPlan {
                 "the switchover \(pending.id) is \(pending.notBefore == nil ? "under way" : "scheduled")",
                 "wait for it to end, or cancel it: DELETE /v1/switchover")
         }
+        if let busy = clusterSwitchUnderWay(view) { return busy }
         if let restart = record.intent.restart, restart.notBefore == nil {
             return refused(
                 "the restart \(restart.id) is under way, which switches over by itself",

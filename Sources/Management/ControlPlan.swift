@@ -7,24 +7,28 @@ package struct ControlView: Sendable {
     let members: [MemberName: MemberStatus]
     let maximumLag: UInt64
     let wallClock: Int64
+    /// What the configuration of the member that was asked says of another cluster.
+    let standbySource: StandbySource?
 
     /// - Parameters:
     ///   - members: every report that is fresh, this member's own included; who is not in it does not answer.
     ///   - maximumLag: in bytes.
     ///   - wallClock: milliseconds since 1970.
     package init(
-        record: ClusterRecord, members: [MemberName: MemberStatus], maximumLag: UInt64, wallClock: Int64
+        record: ClusterRecord, members: [MemberName: MemberStatus], maximumLag: UInt64, wallClock: Int64,
+        standbySource: StandbySource? = nil
     ) {
         self.record = record
         self.members = members
         self.maximumLag = maximumLag
         self.wallClock = wallClock
+        self.standbySource = standbySource
     }
 
     /// The holder answers and says that it leads.
     var hasLeader: Bool {
         guard let holder = record.holder, let status = members[holder.name] else { return false }
-        return status.role == .primary
+        return status.role == .primary || status.leadsStandby
     }
 
     /// The furthest position of the primary that is known from any side.
@@ -65,6 +69,10 @@ package enum ControlPlan: Hashable, Sendable {
         case .cancelSwitchover: cancelSwitchover(view)
         case .job(let kind): begin(kind, id, view)
         case .cancelJob: cancelJob(view)
+        case .demote(let remote): demote(remote, id, view)
+        case .cancelDemotion: cancelDemotion(view)
+        case .promote(let token, let force): promote(token, force: force, id, view)
+        case .cancelPromotion: cancelPromotion(view)
         }
     }
 

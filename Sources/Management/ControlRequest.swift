@@ -16,6 +16,14 @@ package enum ControlRequest: Hashable, Sendable {
     case cancelSwitchover
     case job(JobKind)
     case cancelJob
+    /// The whole cluster is to follow another one.
+    /// - remote: without a host: as configured.
+    case demote(RemoteCluster)
+    case cancelDemotion
+    /// The whole cluster is to lead itself.
+    /// - token: of the other cluster's demotion; nil: without one, by force only.
+    case promote(DemotionToken?, force: Bool)
+    case cancelPromotion
 
     /// One word or two, for ids and logs.
     package var kind: String {
@@ -32,6 +40,10 @@ package enum ControlRequest: Hashable, Sendable {
         case .cancelSwitchover: "cancel-switchover"
         case .job(let kind): kind.rawValue
         case .cancelJob: "cancel-job"
+        case .demote: "demotion"
+        case .cancelDemotion: "cancel-demotion"
+        case .promote: "promotion"
+        case .cancelPromotion: "cancel-promotion"
         }
     }
 

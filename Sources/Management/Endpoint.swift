@@ -43,6 +43,8 @@ enum Endpoint: Hashable {
             default: nil
             }
         }
+        case demote = "/v1/demote"
+        case promote = "/v1/promote"
     }
 
     enum MemberAction: String, CaseIterable {
@@ -71,7 +73,7 @@ enum Endpoint: Hashable {
 
     var methods: [HTTPMethod] {
         switch self {
-        case .fixed(.switchover), .fixed(.restart): [.POST, .DELETE]
+        case .fixed(.switchover), .fixed(.restart), .fixed(.demote), .fixed(.promote): [.POST, .DELETE]
         case .fixed(.pause), .fixed(.resume), .fixed(.consent), .fixed(.vote), .memberAction: [.POST]
         case .member: [.DELETE]
         case .fixed(.jobs): [.GET, .HEAD, .DELETE]

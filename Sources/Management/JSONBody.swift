@@ -81,6 +81,30 @@ struct CommandBody {
         }
     }
 
+    func text(_ key: String) throws(JSONBody.Mistake) -> String? { try name(key)?.rawValue }
+
+    /// Hosts with commas, each with a port if it has another than the usual one.
+    func hosts(_ key: String) throws(JSONBody.Mistake) -> String? {
+        guard let text = try text(key) else { return nil }
+        let isPlain = text.utf8.allSatisfy { byte in
+            (byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z"))
+                || (byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")) || ".-_:,[]".utf8.contains(byte)
+        }
+        guard isPlain, text.utf8.count <= 1000,
+            !text.split(separator: ",", omittingEmptySubsequences: false).contains("")
+        else { throw JSONBody.Mistake(description: "'\(key)' is no list of hosts such as \"10.0.1.1,10.0.1.2:5433\"") }
+        return text
+    }
+
+    func token(_ key: String) throws(JSONBody.Mistake) -> DemotionToken? {
+        guard let text = try text(key) else { return nil }
+        guard let token = DemotionToken(text) else {
+            throw JSONBody.Mistake(
+                description: "'\(key)' is no token such as \"7234567890123456789:3:0/60000A0\"")
+        }
+        return token
+    }
+
     func flag(_ key: String) throws(JSONBody.Mistake) -> Bool {
         switch values[key] {
         case nil, .nothing: return false

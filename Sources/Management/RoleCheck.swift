@@ -2,11 +2,13 @@ import ClusterModel
 
 /// What load balancers that were made for Patroni ask: 200 for a member that they may send clients to.
 enum RoleCheck: String, CaseIterable {
-    case primary, replica, readOnly, synchronous, quorum, asynchronous, readOnlySynchronous, readOnlyQuorum, health,
+    case primary, standbyLeader, replica, readOnly, synchronous, quorum, asynchronous, readOnlySynchronous,
+        readOnlyQuorum, health,
         liveness, readiness
 
     private static let names: [(path: String, check: RoleCheck)] = [
         ("/primary", .primary), ("/read-write", .primary), ("/leader", .primary), ("/master", .primary),
+        ("/standby-leader", .standbyLeader), ("/standby_leader", .standbyLeader),
         ("/replica", .replica), ("/read-only", .readOnly), ("/synchronous", .synchronous), ("/sync", .synchronous),
         ("/quorum", .quorum), ("/asynchronous", .asynchronous), ("/async", .asynchronous),
         ("/read-only-sync", .readOnlySynchronous), ("/read-only-quorum", .readOnlyQuorum), ("/health", .health),
@@ -48,6 +50,7 @@ enum RoleCheck: String, CaseIterable {
         let isPrimary = status.role == .primary
         switch self {
         case .primary: return isPrimary ? nil : "is not the primary"
+        case .standbyLeader: return status.leadsStandby ? nil : "does not lead a cluster that follows another one"
         case .replica: return Self.replica(status, condition)
         case .readOnly: return isPrimary ? nil : Self.replica(status, condition)
         case .synchronous: return Self.replica(status, condition) ?? Self.part(snapshot, .all)

@@ -61,6 +61,20 @@ extension Router {
             case .unfence: return .unfence(name)
             case .restart, .reclone: return .restartMember(name)
             }
+        case .fixed(.demote):
+            if isDeletion {
+                _ = try body()
+                return .cancelDemotion
+            }
+            let body = try body("to", "slot")
+            return .demote(RemoteCluster(host: try body.hosts("to"), slot: try body.text("slot")))
+        case .fixed(.promote):
+            if isDeletion {
+                _ = try body()
+                return .cancelPromotion
+            }
+            let body = try body("token", "force")
+            return .promote(try body.token("token"), force: try body.flag("force"))
         case .fixed(.pause):
             _ = try body()
             return .pause
@@ -96,6 +110,10 @@ extension Router {
             #"send {"from": "PRIMARY", "to": "MEMBER", "at": "2026-01-02T03:04:05Z", "force": false}, each optional"#
         case .fixed(.restart) where request.head.method == .POST:
             #"send {"onlyIfPending": true, "at": "2026-01-02T03:04:05Z"}, each optional"#
+        case .fixed(.demote) where request.head.method == .POST:
+            #"send {"to": "HOST:PORT,HOST:PORT", "slot": "NAME"}, each optional"#
+        case .fixed(.promote) where request.head.method == .POST:
+            #"send {"token": "TOKEN"}, or {"force": true}"#
         case .memberAction(_, .reclone): #"send {"from": "MEMBER"}, or {}"#
         case .member: "add ?force=true, or nothing"
         default: "send {}, or no body"

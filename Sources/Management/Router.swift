@@ -39,7 +39,7 @@ struct Router: Sendable {
         switch endpoint {
         case .fixed(let fixed):
             switch fixed {
-            case .switchover, .restart, .pause, .resume: return control(endpoint, request)
+            case .switchover, .restart, .pause, .resume, .demote, .promote: return control(endpoint, request)
             case .consent, .vote: return question(fixed, request)
             case .peer:
                 if let refusal = peers.refusal(of: request, asksForMore: false) { return .response(refusal) }
@@ -78,7 +78,7 @@ struct Router: Sendable {
         case .history: return .json(current.history)
         case .jobs: return .json(current.jobs)
         case .consent, .vote, .switchover, .restart, .pause, .resume, .backups, .dumps, .drills, .retention,
-            .verifications:
+            .verifications, .demote, .promote:
             return .problem(.internalServerError, "a command is not answered from memory")
         }
     }

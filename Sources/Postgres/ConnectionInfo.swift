@@ -9,6 +9,12 @@ package struct ConnectionInfo: Hashable, Sendable {
     package var applicationName: String
     /// A file in the format of `.pgpass`; nil: no password is offered.
     package var passwordFile: String?
+    /// How TLS is asked for, in libpq's words.
+    package var sslMode = "prefer"
+    /// Certificates (PEM) of the authorities that are trusted; nil: libpq's default.
+    package var sslRootCertificate: String?
+    /// Further servers that do as well, tried in this order, for libpq's text form alone.
+    package var alternatives: [Alternative] = []
     /// Whether the server shall take commands of the replication protocol beside SQL.
     package var replication = false
 
@@ -52,11 +58,26 @@ package struct ConnectionInfo: Hashable, Sendable {
         return values
     }
 
+    package struct Alternative: Hashable, Sendable {
+        package var host: String
+        package var port: Int
+
+        package init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+    }
+
     package var isLocalSocket: Bool { host.hasPrefix("/") }
 
     /// libpq's text form. Holds no password, so it may appear in argument lists and in `primary_conninfo`.
     package var conninfo: String {
-        keywords.map { "\($0.name)=\(Self.quote($0.value))" }.joined(separator: " ")
+        var keywords = keywords
+        if !alternatives.isEmpty {
+            keywords[0].value = ([host] + alternatives.map(\.host)).joined(separator: ",")
+            keywords[1].value = ([port] + alternatives.map(\.port)).map(String.init).joined(separator: ",")
+        }
+        return keywords.map { "\($0.name)=\(Self.quote($0.value))" }.joined(separator: " ")
     }
 
     /// Every keyword that an environment variable of this process could set otherwise is given.
@@ -64,8 +85,9 @@ package struct ConnectionInfo: Hashable, Sendable {
         var list = [
             ("host", host), ("port", String(port)), ("user", user), ("dbname", database),
             ("application_name", applicationName), ("passfile", passwordFile ?? Self.noFile),
-            ("gssencmode", "disable"), ("sslmode", "prefer"), ("target_session_attrs", "any"),
+            ("gssencmode", "disable"), ("sslmode", sslMode), ("target_session_attrs", "any"),
         ]
+        if let sslRootCertificate { list.append(("sslrootcert", sslRootCertificate)) }
         if replication { list.append(("replication", "database")) }
         guard !isLocalSocket else { return list }
         // A peer that vanished without a word is noticed within some five seconds.

@@ -138,6 +138,14 @@ package struct DataDirectory: Hashable, Sendable {
         try writeIdentity(identity)
     }
 
+    /// Records whether the cluster follows another one, so that a lost record does not make it lead. Durable when it
+    /// returns.
+    package func setFollowsRemote(_ follows: Bool) throws {
+        guard var identity = try readIdentity(), (identity.followsRemote ?? false) != follows else { return }
+        identity.followsRemote = follows ? true : nil
+        try writeIdentity(identity)
+    }
+
     /// The ancestry of `timeline` as far as this server knows it; nil when it has no history file of it.
     package func timelineHistory(_ timeline: TimelineID) throws(SystemError) -> TimelineHistory? {
         if timeline == TimelineID(1) { return TimelineHistory(timeline: timeline) }

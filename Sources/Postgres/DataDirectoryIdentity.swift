@@ -15,6 +15,8 @@ package struct DataDirectoryIdentity: Hashable, Sendable, Codable {
     package var majorVersion: Int
     /// 0: made by initdb and never opened, so that nothing in it was ever acknowledged to anybody.
     package var term: UInt64
+    /// The cluster followed another one when the directory was last started; absent: it did not.
+    package var followsRemote: Bool?
 
     package init(cluster: String, systemIdentifier: SystemIdentifier, majorVersion: Int, term: UInt64) {
         self.cluster = cluster

@@ -29,6 +29,9 @@ extension LocalReport {
                max(wait_event) FILTER (WHERE backend_type = 'startup'), NULL
         FROM activity
         UNION ALL
+        SELECT 'replay', extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::text,
+               NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        UNION ALL
         SELECT 'receiver', status, sender_host, sender_port::text, slot_name, received_tli::text,
                latest_end_lsn::text, NULL, NULL
         FROM pg_stat_get_wal_receiver() WHERE pid IS NOT NULL
@@ -53,6 +56,8 @@ extension LocalReport {
         serverVersion = version
         pendingRestart = server[8] == "true"
         // A standby that has replayed nothing yet knows no position.
+        replayAgeSeconds = rows.first { $0.first == "replay" }.flatMap { $0[1] }.flatMap { Double($0) }
+            .map { max(0, $0) }
         replayed = server[4].flatMap { LSN($0) } ?? .zero
         received = server[3].flatMap { LSN($0) } ?? .zero
         flushed = max(received, replayed)

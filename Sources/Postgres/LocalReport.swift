@@ -83,6 +83,9 @@ package struct LocalReport: Hashable, Sendable {
     /// Standby: `flushed` is the end of all that it has. False while it replays what it had when it was started: its
     /// position is then below its end.
     package var knowsItsEnd: Bool
+    /// Standby: seconds since the commit of the last transaction that was replayed, by the two servers' wall clocks; nil:
+    /// none was.
+    package var replayAgeSeconds: Double?
     package var slots: [Slot]
     package var senders: [Sender]
     /// What `synchronous_standby_names` says; `.none` also when it says what we never write.

@@ -124,7 +124,7 @@ extension ServerConfiguration {
             return "\(program) \(verb) --socket \(Self.shellWord(archive.socket)) \(arguments)"
         }
         return [
-            ("archive_mode", "on"),
+            ("archive_mode", archive.always ? "always" : "on"),
             ("archive_command", command("push", "%p %f")),
             ("restore_command", restoresFromArchive ? command("fetch", "%f %p") : ""),
         ]

@@ -11,6 +11,8 @@ package struct ServerConfiguration: Hashable, Sendable {
         case standby(upstream: ConnectionInfo?, slot: String?)
         /// The leader of a cluster that follows another: the others of its own cluster stream from it.
         case standbyLeader(RemotePrimary)
+
+        package var isStandbyLeader: Bool { if case .standbyLeader = self { true } else { false } }
     }
 
     /// Another cluster, as its administrator says how to reach it.
@@ -47,10 +49,13 @@ package struct ServerConfiguration: Hashable, Sendable {
         package var program: String
         /// The archiver's Unix-domain socket.
         package var socket: String
+        /// Standbys archive what they receive, too.
+        package var always: Bool
 
-        package init(program: String, socket: String) {
+        package init(program: String, socket: String, always: Bool = false) {
             self.program = program
             self.socket = socket
+            self.always = always
         }
     }
 
@@ -120,6 +125,11 @@ package struct ServerConfiguration: Hashable, Sendable {
     }
 
     var passwordFilePath: String { runDirectory + "/pgpass" }
+
+    /// A restore_command that asks the archiver at this socket.
+    package static func fetchCommand(_ client: ArchiveClient) -> String {
+        "\(shellWord(client.program)) fetch --socket \(shellWord(client.socket)) %f %p"
+    }
 
     // MARK: Writing
 

@@ -183,6 +183,8 @@ package struct Mutation: Sendable {
         case .overlap, .votesAtClaim, .synchronousAtOpening:
             Mutation(.quorum, members: 4, [.linkCut: 2, .podCrash: 3, .replicationLag: 3, .managerFrozen: 3])
         case .clientsWait: Mutation(.strict, [.postgresKilled: 3, .linkCut: 2, .replicationLag: 2])
+        // There is one cluster in a world.
+        case .followerStaysStandby, .tokenAfterStop, .tokenReplayed, .tokenIsNewest: Mutation(.off, [:])
         case .newTimeline: Mutation(.off, [.podCrash: 3, .slowPromotion: 3, .podFrozen: 2])
         case .halfRewound: Mutation(.off, [.podCrash: 3, .managerFrozen: 2, .failingTools: 2])
         case .formerPrimary: Mutation(.off, [.podCrash: 3, .managerFrozen: 2, .podTerminated: 2, .replicationLag: 3])

@@ -29,10 +29,12 @@ enum Message: Sendable {
     case peerReplied(MemberName, PeerRequest, Result<PeerAnswer, PeerFailure>)
     /// Another member asks; nil: it cannot be answered now.
     case peerRequested(PeerRequest, reply: @Sendable (PeerAnswer?) -> Void)
+    /// The other cluster; nil: none of its servers answers, and why.
+    case remoteSeen(RemoteAnswer?, problem: String?, at: Instant)
     case historyFetched(TimelineHistory)
     case historyUnavailable(String)
 
-    case inspected(DataDirectoryState, rewindPending: Bool, isBackup: Bool)
+    case inspected(DataDirectoryState, end: LSN?, rewindPending: Bool, isBackup: Bool)
     /// One step of an operation is through; `error` says why it failed.
     case stepDone(OperationStep, error: String?)
 
@@ -61,7 +63,7 @@ struct OperationStep: Hashable, Sendable {
     enum Kind: Hashable, Sendable {
         case prepareStart, discardStaging, initdb, finishBootstrap, adopt, makeSlot, baseBackup, sourceCheckpoint
         case beginRewind, rewind, endRewind, discard, requestPromotion, writeFollow, checkpoint, preparePromotion
-        case makeRoom, keepWAL, writeDetached, endReceiver, requireEmptyArchive, restore, explainRestore
+        case makeRoom, keepWAL, writeDetached, endReceiver, requireEmptyArchive, restore, explainRestore, unpackBackup
     }
 
     var kind: Kind

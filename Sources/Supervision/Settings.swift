@@ -55,11 +55,56 @@ struct LoadedConfiguration: Sendable {
             superuser: postgres.superuser, replicationUser: postgres.replicationUser,
             replicationPasswordFile: postgres.replicationPasswordFile, parameters: postgres.parameters,
             hostBasedAccess: postgres.hba,
-            archive: configuration.archive.map { _ in
-                ServerConfiguration.ArchiveClient(program: programs.walClient, socket: archiverSocket)
+            archive: configuration.archive.map { archive in
+                ServerConfiguration.ArchiveClient(
+                    program: programs.walClient, socket: archiverSocket, always: archive.always)
             }, log: .jsonLines(directory: logDirectory))
         server.applyDelayMilliseconds = configuration.traits.applyDelayMilliseconds
         return server
+    }
+
+    /// What is said of another cluster to follow.
+    var standbySource: StandbySource? {
+        configuration.standbyCluster.map {
+            StandbySource(
+                followsFirst: $0.initially == .follow, streams: !$0.hosts.isEmpty, restores: $0.archive != nil)
+        }
+    }
+
+    /// A server of the worker that reads the other cluster's archive; nil: there is none to read.
+    var foreignArchiveClient: ServerConfiguration.ArchiveClient? {
+        configuration.standbyCluster?.archive.map { _ in
+            ServerConfiguration.ArchiveClient(program: programs.walClient, socket: foreignArchiverSocket)
+        }
+    }
+
+    var foreignArchiverSocket: String { configuration.runDirectory + "/remote.sock" }
+
+    /// - Parameter present: the server that is best now; it comes first.
+    /// - Returns: nil when there are no hosts.
+    func remoteAccess(_ remote: RemoteCluster, present: ConnectionInfo.Alternative?) -> RemoteAccess? {
+        let standby = configuration.standbyCluster
+        let texts = remote.host.map { $0.split(separator: ",").map(String.init) } ?? standby?.hosts ?? []
+        var hosts = texts.compactMap { RemoteHost($0, defaultPort: remote.port) }
+            .map { ConnectionInfo.Alternative(host: $0.host, port: $0.port) }
+        if let present, let index = hosts.firstIndex(of: present) { hosts.insert(hosts.remove(at: index), at: 0) }
+        guard !hosts.isEmpty else { return nil }
+        let secret = standby?.passwordFile ?? configuration.postgres.replicationPasswordFile
+        let path = configuration.runDirectory + "/pgpass-remote"
+        let servers = hosts.map { host in
+            var info = ConnectionInfo(
+                host: host.host, port: host.port,
+                user: standby.map(\.user) ?? configuration.postgres.replicationUser,
+                // Never a member's name: the other cluster may have one of the same, and would count on it.
+                applicationName: "\(configuration.cluster)/\(configuration.member)",
+                passwordFile: secret == nil ? nil : path, replication: true)
+            if let standby {
+                info.sslMode = standby.sslMode.rawValue
+                info.sslRootCertificate = standby.sslRootCertificateFile
+            }
+            return info
+        }
+        return RemoteAccess(servers: servers, passwordFile: secret.map { ($0, path) })
     }
 
     var initialSettings: Tools.InitialSettings {

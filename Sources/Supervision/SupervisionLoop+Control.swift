@@ -36,7 +36,7 @@ extension SupervisionLoop {
         let view = record.map { record in
             ControlView(
                 record: record, members: freshStatuses(now), maximumLag: observation.settings.maximumLag,
-                wallClock: BootClock.wallClockMilliseconds())
+                wallClock: BootClock.wallClockMilliseconds(), standbySource: observation.standbySource)
         }
         guard let next = control.next(view, term: record?.term ?? 0), let version = observation.store.version else {
             return

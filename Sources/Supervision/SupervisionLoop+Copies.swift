@@ -67,6 +67,10 @@ extension SupervisionLoop {
 
     /// What there is stays until the copy is complete, so there must be room for both.
     func makeRoom(for source: MemberName) {
+        // What is unpacked from an archive says itself that there is no room.
+        if source == .remote, copiesFromArchive {
+            return stepDone(OperationStep(kind: .makeRoom, operation: operationNumber), error: nil)
+        }
         guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
         guard case .present = observation.local.data else {
             return stepDone(OperationStep(kind: .makeRoom, operation: operationNumber), error: nil)
@@ -99,11 +103,26 @@ extension SupervisionLoop {
 
     /// Where the leader's history left this directory's; nil when it did not, or that is not known.
     private func fork(of data: DataState) -> LSN? {
-        guard let history = observation.leaderHistory, history.timeline != data.timeline else { return nil }
+        let followed =
+            decision.leadsStandby || observation.operation == .rewind(from: .remote)
+            || observation.operation == .clone(from: .remote)
+        guard let history = followed ? observation.remote?.history : observation.leaderHistory,
+            history.timeline != data.timeline
+        else { return nil }
         return history.end(of: data.timeline) ?? .zero
     }
 
+    /// Of the other cluster: from its archive when nothing streams from there, and in turn when streaming fails.
+    var copiesFromArchive: Bool {
+        guard loaded.foreignArchiveClient != nil else { return false }
+        guard remoteAccess != nil else { return true }
+        guard let failure = observation.failure, failure.operation == .clone(from: .remote) else { return false }
+        return failure.count % 2 == 1
+    }
+
     func makeSlot(at source: MemberName) {
+        // A slot over there is made by whoever runs the other cluster.
+        if source == .remote { return stepDone(OperationStep(kind: .makeSlot, operation: operationNumber), error: nil) }
         guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
         let slot = SlotName.of(observation.me.name)
         onRemote(.makeSlot) { deadline in
@@ -117,6 +136,14 @@ extension SupervisionLoop {
     }
 
     func baseBackup(from source: MemberName) {
+        if source == .remote, copiesFromArchive {
+            return run(
+                .unpackBackup,
+                Command(
+                    loaded.programs.manager,
+                    ["archive", "unpack", "--config", configurationPath, "--into", dataDirectory.stagingPath],
+                    environment: environment))
+        }
         guard let info = upstreamInfo(source) else { return endOperation("\(source) is not in the record") }
         do {
             try writePasswordFile()

@@ -1,4 +1,5 @@
 import ClusterModel
+import Configuration
 import Leadership
 import Logging
 import Management
@@ -65,6 +66,16 @@ extension SupervisionLoop {
             ])
     }
 
+    /// The leader of a follower writes nothing but to its own archive: the end of what it wrote as a primary, or (`always`)
+    /// all that it receives.
+    private var archivingUntil: Instant? {
+        guard decision.leadsStandby,
+            observation.store.record?.demotion != nil && archiveStatus?.readyCount ?? 0 > 0
+                || loaded.configuration.archive?.always ?? false
+        else { return nil }
+        return decision.writableUntil
+    }
+
     // MARK: The guard
 
     /// The guard holds a deadline whenever postgres could acknowledge a write, and knows whom to kill when PID 1 dies.
@@ -77,7 +88,7 @@ extension SupervisionLoop {
         if !fed, postgres?.mayWrite == true, guardian.isAlive {
             log.critical("the guard takes no messages")
         }
-        workers[.archiver]?.order("lease \(armed?.nanoseconds ?? 0)")
+        workers[.archiver]?.order("lease \((armed ?? archivingUntil)?.nanoseconds ?? 0)")
     }
 }
 

@@ -12,9 +12,12 @@ extension SupervisionLoop {
         guard !inspecting else { return inspectAgain = true }
         let directory = dataDirectory
         inspecting = disk.submit { [mailbox] in
+            let state = directory.inspect()
+            var end: LSN?
+            if case .ours(_, let control) = state { end = directory.endOfShutdown(control) }
             _ = mailbox.post(
                 .inspected(
-                    directory.inspect(), rewindPending: directory.isRewindPending,
+                    state, end: end, rewindPending: directory.isRewindPending,
                     isBackup: directory.hasBackupLabel))
         }
         if !inspecting { inspectRetryAt = BootClock.now() + .milliseconds(500) }
@@ -25,7 +28,8 @@ extension SupervisionLoop {
     }
 
     /// - isBackup: a copy that was never started: its pg_control still says what its source was.
-    func inspected(_ state: DataDirectoryState, rewindPending: Bool, isBackup: Bool) {
+    /// - end: just behind the shutdown checkpoint of a primary.
+    func inspected(_ state: DataDirectoryState, end: LSN?, rewindPending: Bool, isBackup: Bool) {
         inspecting = false
         if inspectAgain {
             inspectAgain = false
@@ -50,7 +54,7 @@ extension SupervisionLoop {
                     checkpoint: control.checkpoint, minimumRecovery: control.minRecoveryPoint,
                     wasPrimary: control.wasPrimary && !isBackup, cleanShutdown: control.isCleanlyShutDown,
                     term: identity.term,
-                    rewindPending: rewindPending))
+                    rewindPending: rewindPending, end: end, followsRemote: identity.followsRemote ?? false))
         }
     }
 }

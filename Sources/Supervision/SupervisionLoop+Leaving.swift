@@ -44,6 +44,7 @@ extension SupervisionLoop {
         probe.stop()
         peers.stop()
         storage.stop()
+        remoteWatch.stop()
         kubernetes?.stop()
     }
 }

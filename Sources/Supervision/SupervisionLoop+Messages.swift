@@ -39,6 +39,7 @@ extension SupervisionLoop {
         case .peerAnswered(let name, let status, let at): peerAnswered(name, status, at: at)
         case .peerReplied(let name, let request, let result): peerReplied(name, request, result, now)
         case .peerRequested(let request, let reply): answer(request, reply)
+        case .remoteSeen(let answer, let problem, let at): remoteSeen(answer, problem: problem, at: at)
         case .historyFetched(let history):
             fetchingHistory = false
             observation.leaderHistory = history
@@ -46,8 +47,8 @@ extension SupervisionLoop {
         case .historyUnavailable(let reason):
             fetchingHistory = false
             log.debug("the leader's timeline history is not known yet", metadata: ["error": "\(reason)"])
-        case .inspected(let state, let rewindPending, let isBackup):
-            inspected(state, rewindPending: rewindPending, isBackup: isBackup)
+        case .inspected(let state, let end, let rewindPending, let isBackup):
+            inspected(state, end: end, rewindPending: rewindPending, isBackup: isBackup)
         case .stepDone(let step, let error): stepDone(step, error: error)
         case .settingWritten(let number, let error): settingWritten(number, error)
         case .disk(let state): diskChanged(state, now)
@@ -60,6 +61,11 @@ extension SupervisionLoop {
     // MARK: Archiver
 
     func takeArchiverReports() {
+        for line in workers[.foreignArchive]?.lines() ?? [] {
+            if let status = try? JSONDecoder().decode(ArchiveStatus.self, from: Data(line)) {
+                foreignArchiveStatus = status
+            }
+        }
         for line in workers[.archiver]?.lines() ?? [] {
             guard let status = try? JSONDecoder().decode(ArchiveStatus.self, from: Data(line)) else { continue }
             archiveStatus = status

@@ -40,7 +40,13 @@ extension SupervisionLoop {
             opening = standbyOpening
         }
         let server = server
-        let term = mode == .primary ? observation.store.record?.term : nil
+        let record = observation.store.record
+        let isRemote = role.isStandbyLeader
+        // A follower that leads its cluster notes the term as well: the record may go back to before it followed.
+        let term = mode == .primary || isRemote ? record?.term : nil
+        let follows = record?.remote != nil
+        let access = isRemote ? remoteAccess : nil
+        let token = loaded.configuration.archive != nil && isRemote ? record?.demotion : nil
         let canonical = canonicalDataDirectory
         let timeline = presentTimeline
         onDisk(.prepareStart) { directory in
@@ -50,6 +56,12 @@ extension SupervisionLoop {
             if let timeline { try directory.releaseTimelines(above: timeline) }
             // Before it is opened under a term, that term is on disk: nobody opens it under a lower one again.
             if let term { try directory.raiseTerm(to: term) }
+            // On disk before it starts: a lost record must not make it lead, nor keep it from leading.
+            if record != nil { try directory.setFollowsRemote(follows) }
+            try access?.writePasswordFile()
+            if let token, let control = try? ControlData.read(dataDirectory: directory.path) {
+                try directory.archiveLastSegment(token, segmentSize: control.walSegmentSize)
+            }
             try server.prepareStart(role)
         }
     }
@@ -83,6 +95,7 @@ extension SupervisionLoop {
         let own = running.timeline
         onDisk(.preparePromotion) { directory in
             try directory.raiseTerm(to: term)
+            try directory.setFollowsRemote(false)
             try directory.reserveTimelines(from: own, to: target)
             try prepared.write(role)
         }

@@ -74,6 +74,7 @@ extension SupervisionLoop {
         case (.clone(let source), .makeSlot): baseBackup(from: source)
         // A base backup ends with a switch to a segment that nobody has written to yet: until somebody does, the
         // primary refuses to stream from there, and on an idle cluster that may take minutes. A checkpoint writes.
+        case (.clone, .unpackBackup): keepWAL()
         case (.clone(let source), .baseBackup): checkpointAtSource(source)
         case (.clone, .sourceCheckpoint): keepWAL()
         case (.clone, .keepWAL): adopt(term: max(1, observation.store.record?.term ?? 1))
@@ -237,8 +238,12 @@ extension SupervisionLoop {
         guard decision.vote == nil else { return endOperation("a vote is binding", silently: true) }
         let server = server
         let role = standbyRole(name)
+        let access = name == .remote ? remoteAccess : nil
         startAddress = upstreamInfo(name)
         filesMayNameUpstream = true
-        onDisk(.writeFollow) { _ in try server.write(role) }
+        onDisk(.writeFollow) { _ in
+            try access?.writePasswordFile()
+            try server.write(role)
+        }
     }
 }

@@ -163,7 +163,9 @@ extension SupervisionLoop {
             observation.local.process = .starting(since: now)
             observation.local.mayWrite = mode == .primary
             upstream = nil
-            if case .standby(.some(let name)) = mode, startAddress != nil { upstream = (name, startAddress) }
+            if case .standby(.some(let name)) = mode, startAddress != nil || name == .remote {
+                upstream = (name, startAddress)
+            }
             filesMayNameUpstream = upstream != nil
             ailments = Ailments()
             nextKnockAt = now + .seconds(3)

@@ -18,6 +18,8 @@ extension SupervisionLoop {
             cluster.pendingSwitchover = record.intent.switchover
             cluster.intent = record.intent
             cluster.synchronous = record.synchronous
+            cluster.remote = record.remote
+            cluster.demotion = record.demotion
             cluster.lastTransition = record.lastTransition
             cluster.members = record.members.values.sorted { $0.name < $1.name }.map { member in
                 if member.name == observation.me.name {
@@ -88,6 +90,8 @@ extension SupervisionLoop {
         status.observedMillisecondsAgo = now.since(running.provedAt).milliseconds
         if running.inRecovery {
             status.replayed = running.replayed
+            status.leadsStandby = decision.leadsStandby
+            status.standbyCluster = standbyClusterStatus
             status.streaming = running.streaming
             status.receiving = running.receiving
             status.upstream = running.upstream
@@ -102,7 +106,9 @@ extension SupervisionLoop {
     /// Against the newest position of the primary that is known from any side.
     private func lag(_ running: LocalState.Running) -> UInt64? {
         let leader = observation.store.record?.holder.flatMap { observation.peers[$0.name]?.status.flushed }
-        let known = [leader, observation.store.record?.flushed, report?.receiver?.upstreamPosition].compactMap { $0 }
+        let remote = decision.leadsStandby ? observation.remote?.position : nil
+        let known = [leader, remote, observation.store.record?.flushed, report?.receiver?.upstreamPosition]
+            .compactMap { $0 }
         return known.max().map { $0.bytes(since: running.replayed) }
     }
 
@@ -128,6 +134,16 @@ extension SupervisionLoop {
         }
     }
 
+    /// The first of the replicas here: it has readers as they have, and is of use to them while the other cluster is away.
+    private func readiness(_ standby: StandbyClusterStatus) -> (Bool, String) {
+        let lag = standby.lagBytes.map { "\($0) bytes behind the other cluster" } ?? "how far behind is not known"
+        if let bytes = standby.lagBytes, bytes > observation.settings.maximumLag {
+            return (false, "is \(lag), more than maximumLag")
+        }
+        let how = standby.streaming ? "streams from the other cluster" : standby.problem ?? "replays its archive"
+        return (true, "leads a cluster that follows another one: \(how), \(lag)")
+    }
+
     private func readiness(_ status: MemberStatus, _ now: Instant) -> (Bool, String) {
         if observation.shutdownRequests > 0 { return (false, "shutting down") }
         guard case .running(let running) = observation.local.process else {
@@ -150,6 +166,7 @@ extension SupervisionLoop {
             return (true, "accepts writes under a valid lease")
         }
         if observation.operation?.isPromotion == true { return (false, "is being promoted") }
+        if let standby = status.standbyCluster { return readiness(standby) }
         guard running.streaming else { return (false, status.problem ?? "does not stream from the primary") }
         guard let lag = status.lagBytes else { return (false, "the primary's position is not known") }
         guard lag <= observation.settings.maximumLag else {

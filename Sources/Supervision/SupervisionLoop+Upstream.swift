@@ -9,7 +9,8 @@ import Postgres
 /// How other members are reached, and what the leader's history is.
 extension SupervisionLoop {
     func standbyRole(_ name: MemberName) -> ServerConfiguration.Role {
-        .standby(upstream: upstreamInfo(name), slot: SlotName.of(observation.me.name))
+        if name == .remote { return remoteRole }
+        return .standby(upstream: upstreamInfo(name), slot: SlotName.of(observation.me.name))
     }
 
     /// What the files of a running standby say.
@@ -19,12 +20,19 @@ extension SupervisionLoop {
 
     var currentRole: ServerConfiguration.Role { report?.inRecovery == false ? .primary : currentStandbyRole }
 
+    /// nil of the other cluster also when nothing is streamed from there.
     func upstreamInfo(_ name: MemberName) -> ConnectionInfo? {
+        if name == .remote {
+            var info = remoteInfo
+            info?.replication = false
+            return info
+        }
         guard let member = observation.store.record?.members[name] else { return nil }
         return loaded.server.upstream(host: member.postgresHost, port: member.postgresPort)
     }
 
     func writePasswordFile() throws {
+        try remoteAccess?.writePasswordFile()
         guard let file = loaded.configuration.postgres.replicationPasswordFile else { return }
         let password = try PasswordFile.readSecret(file)
         try PasswordFile([(loaded.configuration.postgres.replicationUser, password)])
@@ -52,7 +60,9 @@ extension SupervisionLoop {
     func fetchHistoryIfNeeded() {
         guard !fetchingHistory, let record = observation.store.record, let holder = record.holder else { return }
         if holder == observation.me.incarnation {
-            guard let report, !report.inRecovery, observation.leaderHistory?.timeline != report.timeline else { return }
+            guard let report, !report.inRecovery || followsRemote,
+                observation.leaderHistory?.timeline != report.timeline
+            else { return }
             let directory = dataDirectory
             let timeline = report.timeline
             fetchingHistory = disk.submit { [mailbox] in
@@ -64,7 +74,8 @@ extension SupervisionLoop {
             }
             return
         }
-        guard let peer = observation.peers[holder.name]?.status, peer.role == .primary, peer.term == record.term,
+        guard let peer = observation.peers[holder.name]?.status, peer.role == .primary || peer.leadsStandby,
+            peer.term == record.term,
             let timeline = peer.timeline, observation.leaderHistory?.timeline != timeline,
             var info = upstreamInfo(holder.name)
         else { return }

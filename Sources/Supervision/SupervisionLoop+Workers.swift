@@ -19,6 +19,11 @@ extension SupervisionLoop {
             environment: environment)
         pump.output = .inherit
         add(WorkerKeeper(kind: .logs, command: pump, registry: registry, mailbox: mailbox))
+        if loaded.foreignArchiveClient != nil {
+            let reader = Command(
+                programs.manager, ["archiver", "--config", configurationPath, "--foreign"], environment: environment)
+            add(WorkerKeeper(kind: .foreignArchive, command: reader, registry: registry, mailbox: mailbox))
+        }
         guard loaded.configuration.archive != nil else { return }
         let archiver = Command(
             programs.manager, ["archiver", "--config", configurationPath], environment: environment)
@@ -65,6 +70,7 @@ extension SupervisionLoop {
             }
             observation.settings = loaded.leadership
             observation.me.traits = loaded.configuration.traits
+            observation.standbySource = loaded.standbySource
             storage.setBallast(bytes: loaded.configuration.ballast.size)
             if report?.inRecovery == true { opening = standbyOpening }
             applyToPostgres()

@@ -37,6 +37,7 @@ final class SupervisionLoop {
     let promises: PromiseJournal
     let kubernetes: KubernetesKeeper?
     let storage: DiskKeeper
+    let remoteWatch: RemoteWatch
     let tools: Tools
     let major: Int
     var guardian: GuardKeeper
@@ -121,6 +122,15 @@ final class SupervisionLoop {
     var nextJobsAt = BootClock.now()
     var nextInspectionAt = BootClock.now()
     var leadsJobsSince: Instant?
+    /// Of the worker that reads the other cluster's archive.
+    var foreignArchiveStatus: ArchiveStatus?
+    /// The best server of the other cluster, as last seen.
+    var remoteServer: ConnectionInfo.Alternative?
+    var remoteProblem: String?
+    var nextRemoteAt = BootClock.now()
+    var lookingAtRemote = false
+    /// What the data directory says of following, as far as this run has written it.
+    var notedFollowing: Bool?
     var exit: (code: Int32, reason: String)?
     var everReady = false
 
@@ -149,6 +159,7 @@ final class SupervisionLoop {
         urgent = try WorkerThread(name: "urgent-sql", capacity: 8)
         janitor = try Janitor()
         storage = try Self.storage(parts)
+        remoteWatch = try RemoteWatch(mailbox: parts.mailbox)
         guardian = GuardKeeper(path: parts.loaded.programs.guardian, registry: registry, mailbox: parts.mailbox)
         let now = BootClock.now()
         let me = parts.loaded.member(bootID: parts.bootID)
@@ -160,6 +171,7 @@ final class SupervisionLoop {
         let known = promises.start(now: now)
         observation.promisesKnownSince = known.knownSince
         memory = known.memory
+        observation.standbySource = parts.loaded.standbySource
         decision = Decision(wakeAt: now)
         nextReadAt = now
         nextProbeAt = now
@@ -216,7 +228,9 @@ final class SupervisionLoop {
 
     private func wait() {
         var descriptors = [signals, mailbox.wakeDescriptor]
-        if let output = workers[.archiver]?.output, output >= 0 { descriptors.append(output) }
+        for kind in [WorkerKeeper.Kind.archiver, .foreignArchive] {
+            if let output = workers[kind]?.output, output >= 0 { descriptors.append(output) }
+        }
         let ready = Poll.wait(descriptors, until: wakeAt)
         if ready.contains(signals) { handleSignals() }
         // Also without a signal: one that came twice is delivered once.
@@ -276,6 +290,8 @@ final class SupervisionLoop {
             askPeers(Array((observation.store.record?.members ?? [:]).keys))
             askNamesake()
         }
+        if now >= nextRemoteAt { lookAtRemote(now) }
+        noteFollowing(now)
         if let at = settingRetryAt, now >= at { writeOpeningSettings() }
         if let at = inspectRetryAt, now >= at { inspect() }
         fetchHistoryIfNeeded()

@@ -7,6 +7,8 @@ import Platform
 struct WorkerKeeper {
     enum Kind: String, Sendable {
         case archiver, logs
+        /// Reads the archive of the cluster that is followed.
+        case foreignArchive = "foreign-archive"
     }
 
     let kind: Kind
@@ -47,7 +49,7 @@ struct WorkerKeeper {
         var command = command
         command.input = .descriptor(lifeline.read)
         var reports: (read: Int32, write: Int32)?
-        if kind == .archiver {
+        if kind != .logs {
             reports = try? Pipe.makePipe()
             if let reports { command.output = .descriptor(reports.write) }
         }

@@ -6,7 +6,7 @@ import ObjectStorage
 struct ArchiveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "archive", abstract: "Look at the archive as a whole.", shouldDisplay: false,
-        subcommands: [RequireEmpty.self, Codec.self])
+        subcommands: [RequireEmpty.self, Unpack.self, Codec.self])
 
     /// What PID 1 runs before it makes a cluster from nothing: it reaches no object store itself.
     struct RequireEmpty: ParsableCommand {

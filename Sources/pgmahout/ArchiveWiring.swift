@@ -21,6 +21,21 @@ struct ArchiveWiring {
             parallel: archive.parallel)
         settings.cluster = configuration.cluster
         settings.tail = archive.tailInterval.map { TailSettings(interval: $0, connection: server("pgmahout tail")) }
+        settings.acceptsEqual = archive.always
+        return settings
+    }
+
+    /// The archive of the cluster that is followed. Ends the command when the configuration has none.
+    func foreignSettings() throws -> ArchiveSettings {
+        guard let archive = configuration.standbyCluster?.archive else {
+            throw Failure(.configuration, "the configuration has no section 'standbyCluster.archive'")
+        }
+        var settings = ArchiveSettings(
+            location: try ArchiveLocation(archive.place), server: archive.server,
+            dataDirectory: configuration.dataDirectory,
+            socketPath: configuration.runDirectory + "/remote.sock",
+            parallel: configuration.archive?.parallel ?? 2)
+        settings.isForeign = true
         return settings
     }
 

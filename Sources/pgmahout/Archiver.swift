@@ -14,9 +14,13 @@ struct Archiver: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
+    @Flag(help: "Only read the archive of the cluster that is followed.")
+    var foreign = false
+
     func run() throws {
         let configuration = try options.load(checks: .textOnly)
-        let settings = try ArchiveWiring(configuration).settings()
+        let wiring = ArchiveWiring(configuration)
+        let settings = foreign ? try wiring.foreignSettings() : try wiring.settings()
         try Logs.bootstrap(
             format: configuration.log.format == .json ? .json : .text,
             level: Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info,

@@ -4,8 +4,9 @@ import ClusterModel
 
 struct Cluster: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show the cluster, restart all of it, or list what happened.",
-        subcommands: [Status.self, Restart.self, History.self], defaultSubcommand: Status.self)
+        abstract: "Show the cluster, restart all of it, list what happened, or change which of two clusters leads.",
+        subcommands: [Status.self, Restart.self, History.self, Demote.self, Promote.self],
+        defaultSubcommand: Status.self)
 
     struct Restart: ParsableCommand {
         static let configuration = CommandConfiguration(

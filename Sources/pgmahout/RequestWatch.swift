@@ -3,7 +3,7 @@ import ClusterModel
 /// Tells from one report of the cluster after the other how a request went.
 struct RequestWatch {
     enum Kind: Hashable {
-        case switchover, restart
+        case switchover, restart, demotion, promotion
         case reclone(MemberName)
 
         /// The request of this kind that the cluster still has to carry out.
@@ -11,6 +11,8 @@ struct RequestWatch {
             switch self {
             case .switchover: cluster.pendingSwitchover?.id ?? cluster.intent.switchover?.id
             case .restart: cluster.intent.restart?.id
+            case .demotion: cluster.intent.demotion?.id
+            case .promotion: cluster.intent.promotion?.id
             case .reclone(let name): cluster.intent.reclone[name]?.id
             }
         }

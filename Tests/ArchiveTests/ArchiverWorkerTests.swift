@@ -51,6 +51,29 @@ struct ArchiverWorkerTests {
         #expect(try await archiver.stop() == 0)
     }
 
+    @Test("with archive_mode always, a standby's segment counts as archived once the holder has archived the same")
+    func always() async throws {
+        var settings = ArchiveSettings(
+            location: .directory(directory.file("archive")), server: "demo", dataDirectory: wal.path,
+            socketPath: directory.file("a.sock"), systemIdentifier: SegmentFile.system)
+        settings.acceptsEqual = true
+        let archiver = try await RunningArchiver(settings)
+        let segments = (1...2).map { SegmentFile.segment($0) }
+        for segment in segments { try wal.add("\(segment)", SegmentFile.content(segment)) }
+        var (exit, text) = try await WALClient.push(archiver, "\(segments[0])")
+        #expect(exit == .exited(1))
+        #expect(text.contains("has not archived it yet"), "\(text)")
+        #expect(!Files.exists(object(segments[0])), "nothing is written without the lease")
+        // The holder does.
+        try archiver.lease()
+        (exit, text) = try await WALClient.push(archiver, "\(segments[0])")
+        try await eventually("both are archived") { try archiver.latest().archivedCount == 2 }
+        try archiver.lease(until: Instant(nanoseconds: 0))
+        (exit, text) = try await WALClient.push(archiver, "\(segments[1])")
+        #expect(exit == .exited(0), "\(text)")
+        #expect(try await archiver.stop() == 0)
+    }
+
     @Test("only the holder of a valid lease archives, and not a moment longer")
     func lease() async throws {
         let archiver = try await start()

@@ -25,6 +25,28 @@ struct GuardTests {
         case .overlap, .narrowAfterFlush, .votesAtClaim, .synchronousAtOpening, .clientsWait:
             synchronous(name, removed)
         case .newTimeline, .halfRewound, .formerPrimary: data(name, removed)
+        case .followerStaysStandby, .tokenAfterStop, .tokenReplayed, .tokenIsNewest: clusters(name, removed)
+        }
+    }
+
+    private func clusters(_ name: Guard, _ removed: Guard?) -> Bool {
+        var scenario = name == .tokenAfterStop ? Scenario.primary() : Scenario.standbyLeader()
+        func token(_ end: UInt64) -> DemotionToken {
+            DemotionToken(
+                systemIdentifier: Scenario.systemIdentifier, timeline: TimelineID(1), end: LSN(rawValue: end))
+        }
+        switch name {
+        case .followerStaysStandby:
+            scenario.change { $0.timeline = TimelineID(2) }
+            return scenario.decide(without: removed).operations == [.promote(to: TimelineID(2))]
+        case .tokenAfterStop:
+            return scenario.stoppedForDemotion(clean: false, without: removed).write?.record.demotion != nil
+        case .tokenReplayed:
+            let write = scenario.detachedForPromotion(token(0x6000000), without: removed).write
+            return write.map { $0.record.remote == nil } ?? false
+        default:
+            let write = scenario.detachedForPromotion(token(0x5000080), without: removed).write
+            return write.map { $0.record.remote == nil } ?? false
         }
     }
 

@@ -29,6 +29,11 @@ import Testing
             $0.status.replayed = LSN(rawValue: 42)
             $0.status.lagBytes = 17
             $0.orphansReaped = 6
+            var standby = StandbyClusterStatus()
+            standby.lagBytes = 17
+            standby.lagSeconds = 1.5
+            standby.remoteTimeline = TimelineID(3)
+            $0.status.standbyCluster = standby
             $0.status.pendingRestart = true
             $0.cluster.intent.paused = true
             $0.cluster.synchronous = SynchronousState(mode: .quorum, members: ["pg-2", "pg-3"], votes: 2)
