@@ -127,8 +127,13 @@ extension SupervisionLoop {
             try? Promotion.checkpoint(on: connection, deadline: deadline)
         }
         upstream = nil
-        // Its files say standby until the next start: a reload must not bring that back.
-        writeOpeningSettings()
+        // Its files say standby until the next start: a reload must not bring that back. Where clients still wait to be let
+        // in, one write does both: they would wait for two writes otherwise, and for a look between them.
+        if opening.admitsClients {
+            writeOpeningSettings()
+        } else {
+            settingRetryAt = BootClock.now() + .seconds(2)
+        }
         let directory = dataDirectory
         disk.submit { [log] in
             do {

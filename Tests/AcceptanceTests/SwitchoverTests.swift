@@ -9,7 +9,9 @@ extension Acceptance {
     struct SwitchoverTests {
         @Test("by HTTP under write load moves the primary, loses no acknowledged row, and the old one follows")
         func http() async throws {
-            try await ClusterFixture.running { cluster, primary in
+            var settings = ClusterSettings()
+            settings.archive = "archive"
+            try await ClusterFixture.running(settings) { cluster, primary in
                 let writer = try ClusterWriter.start(on: primary, among: cluster.members)
                 try await writer.more(50)
                 let target = try #require(cluster.others(than: primary).last)
@@ -29,7 +31,18 @@ extension Acceptance {
                 #expect(last.to == target.name)
                 #expect(last.succeeded)
                 #expect(target.cluster()?.pendingSwitchover == nil)
+                #expect(Self.reloadsUntilClientsEnter(target.log) == 1)
             }
+        }
+
+        /// While clients wait for the archive to take the history file, the promoted server's files are left alone: one write
+        /// lets clients in and makes them a primary's. nil: clients never waited.
+        private static func reloadsUntilClientsEnter(_ log: String) -> Int? {
+            let lines = log.split(separator: "\n").drop { !$0.contains("received promote request") }
+            guard let entered = lines.firstIndex(where: { $0.contains(#"admits_clients\" changed to \"on"#) }) else {
+                return nil
+            }
+            return lines[..<entered].count { $0.contains("received SIGHUP") }
         }
 
         @Test("by the command line, there and back, loses no acknowledged row")
