@@ -11,7 +11,8 @@ import Platform
 /// what was promised before is not known, and is waited for as if there were no journal.
 final class PromiseJournal: Sendable {
     private struct Entry: Codable, Equatable {
-        var format = 1
+        static let format = 1
+        var format = Self.format
         var cluster: String
         var member: MemberName
         /// Of the machine.
@@ -50,8 +51,8 @@ final class PromiseJournal: Sendable {
 
     /// Reads what was promised before, and begins the journal where there is none that counts. Before anything is promised.
     func start(now: Instant) -> Start {
-        if let entry = read(), entry.cluster == cluster, entry.member == member, entry.boot == boot,
-            entry.knownSince <= now.nanoseconds
+        if let entry = read(), entry.format == Entry.format, entry.cluster == cluster, entry.member == member,
+            entry.boot == boot, entry.knownSince <= now.nanoseconds
         {
             var memory = Memory()
             if let holder = entry.holder, let until = entry.until {

@@ -1,5 +1,6 @@
 import ClusterModel
 import Synchronization
+import TLS
 
 @testable import Management
 
@@ -33,12 +34,13 @@ final class ServerFixture: Sendable {
 
     init(
         host: String = "127.0.0.1", access: ControlAccess = .loopbackOnly, peers: PeerAccess = .closed,
-        limits: ManagementLimits = ManagementLimits()
+        limits: ManagementLimits = ManagementLimits(), tls: TLSServer? = nil
     ) throws {
         let held = Held(State(snapshot: ManagementSnapshot.primary(at: Instant(nanoseconds: 1_000_000_000_000))))
         self.held = held
         var configuration = ManagementConfiguration(host: host, port: 0, access: access, peers: peers)
         configuration.limits = limits
+        configuration.tls = tls
         server = ManagementServer(
             configuration: configuration, metrics: metrics, now: { held.current.now },
             snapshot: { held.current.snapshot },
