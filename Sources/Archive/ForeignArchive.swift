@@ -26,6 +26,7 @@ extension ArchiverLoop {
 
     /// Nothing is pushed to a foreign archive, so there is nothing else to look for.
     func survey(_ now: Instant) {
+        jobs.rest(at: now)
         guard now >= nextSurvey,
             let control = try? ControlData.read(dataDirectory: settings.dataDirectory)
         else { return }

@@ -101,8 +101,11 @@ extension SupervisionLoop {
         guard notedFollowing != follows, !observation.isRolledBackOnDisk else { return }
         notedFollowing = follows
         let directory = dataDirectory
+        let term = record.term
         disk.submit { [log] in
             do {
+                // Together they tell a record of before that from one of a promotion since, whose term is higher.
+                if follows { try directory.raiseTerm(to: term) }
                 try directory.setFollowsRemote(follows)
             } catch {
                 log.warning("cannot note whether the cluster follows another one", metadata: ["error": "\(error)"])
