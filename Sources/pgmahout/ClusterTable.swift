@@ -16,6 +16,7 @@ struct ClusterTable {
             "term \(cluster.term)",
             cluster.leader.map { "leader \($0)" } ?? "no leader",
             synchronous.map { "synchronous \($0.mode.rawValue)" },
+            cluster.remote != nil ? "FOLLOWS ANOTHER CLUSTER" : nil,
             cluster.intent.paused ? "PAUSED" : nil,
         ]
         return parts.compactMap { $0 }.joined(separator: "   ")
@@ -73,6 +74,7 @@ struct ClusterTable {
             }
             if let error = status.archive?.lastError { remarks.append("\(entry.member.name): archive: \(error)") }
         }
+        remarks += switching
         if let state = synchronous { remarks.append(Self.promise(of: state, leader: cluster.leader)) }
         if let request = cluster.pendingSwitchover ?? cluster.intent.switchover {
             let members = "\(request.from) -> \(request.to?.description ?? "best candidate")"
@@ -90,6 +92,25 @@ struct ClusterTable {
             remarks.append("last transition: \(last.kind.rawValue) \(members)\(outcome): \(last.reason)")
         }
         return remarks.isEmpty ? [] : [""] + remarks
+    }
+
+    /// How a cluster follows another one, and what is asked for to change that.
+    private var switching: [String] {
+        var remarks: [String] = []
+        if cluster.remote != nil, let leader = cluster.members.first(where: { $0.status?.leadsStandby == true }),
+            let standby = leader.status?.standbyCluster
+        {
+            let from = standby.host.map { " from \($0)" } ?? ""
+            let how = standby.streaming ? "streams\(from)" : standby.problem ?? "replays its archive"
+            let lag = standby.lagBytes.map { "\(Amounts.bytes($0)) behind" } ?? "how far behind is not known"
+            remarks.append("follows another cluster: \(leader.member.name) \(how), \(lag)")
+        }
+        if let token = cluster.demotion { remarks.append("demoted; promote the other cluster with --token \(token)") }
+        if cluster.intent.demotion != nil { remarks.append("demotion under way: the primary is to stop for good") }
+        if let request = cluster.intent.promotion {
+            remarks.append("promotion under way\(request.token.map { ": waits for \($0)" } ?? ", by force")")
+        }
+        return remarks
     }
 
     /// What a commit waits for, and who may take over.

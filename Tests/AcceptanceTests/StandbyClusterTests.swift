@@ -9,6 +9,7 @@ extension Acceptance {
     struct StandbyClusterTests {
         /// Two clusters of two members, each with a store of its own; the second follows the first.
         private static func pair(
+            always: Bool = false,
             _ body: (_ east: ClusterFixture, _ primary: ClusterMember, _ west: ClusterFixture, ClusterMember)
                 async throws -> Void
         ) async throws {
@@ -18,6 +19,7 @@ extension Acceptance {
                 var following = settings
                 following.cluster = "west"
                 following.more = section(east)
+                if always { (following.archive, following.archiving) = ("archive", "  always: true\n") }
                 try await ClusterFixture.with(following) { west in
                     for member in west.members { try member.start() }
                     try await body(east, primary, west, leader(of: west))
@@ -75,9 +77,20 @@ extension Acceptance {
 
         @Test("streams from it through a failover there and the loss of its own leader, and accepts no write")
         func follows() async throws {
-            try await Self.pair { east, primary, west, leader in
+            try await Self.pair(always: true) { east, primary, west, leader in
                 try primary.query("CREATE TABLE t AS SELECT 1 AS i")
                 try await Self.has(west, "SELECT max(i) FROM t", "1")
+                // archive_mode = always: what it receives goes into its own archive; the other member waits for that.
+                let segment = try #require(try primary.value("SELECT pg_walfile_name(pg_switch_wal())"))
+                for member in west.members {
+                    #expect(try member.value("SHOW archive_mode") == "always")
+                    try await eventually("\(member.name) has it archived", within: .seconds(30)) {
+                        Files.exists("\(west.directory)/archive/west/wals/\(segment.prefix(16))/\(segment).gz")
+                            && member.metric("pgmahout_archiver_ready_files") == 0
+                    }
+                }
+                let (shown, table) = try await leader.run("cluster", "status", "--config", leader.configurationFile)
+                #expect(shown == .exited(0) && table.contains("follows another cluster: \(leader.name) streams"))
                 let system = try primary.value("SELECT system_identifier FROM pg_control_system()")
                 #expect(try leader.value("SELECT system_identifier FROM pg_control_system()") == system)
                 for member in west.members {

@@ -66,6 +66,25 @@ struct ClusterTableTests {
         #expect(ClusterTable(cluster).text.contains("3.0 s"))
     }
 
+    @Test("a cluster that follows another one says how, how far it is behind, and what is asked for")
+    func following() {
+        var cluster = cluster
+        cluster.remote = RemoteCluster()
+        cluster.demotion = DemotionToken("77:2:0/3000060")
+        cluster.intent.promotion = PromotionRequest(
+            id: "p", token: DemotionToken("77:3:0/4000000"), deadlineMilliseconds: 1000)
+        cluster.members[0].status?.leadsStandby = true
+        cluster.members[0].status?.standbyCluster = StandbyClusterStatus()
+        cluster.members[0].status?.standbyCluster?.host = "east:5432"
+        cluster.members[0].status?.standbyCluster?.streaming = true
+        cluster.members[0].status?.standbyCluster?.lagBytes = 96
+        let text = ClusterTable(cluster).text
+        #expect(text.contains("leader pg-1   FOLLOWS ANOTHER CLUSTER\n"))
+        #expect(text.contains("follows another cluster: pg-1 streams from east:5432, 96 B behind"))
+        #expect(text.contains("demoted; promote the other cluster with --token 77:2:0/3000060"))
+        #expect(text.contains("promotion under way: waits for 77:3:0/4000000"))
+    }
+
     @Test("a lag that nobody knows is said to be unknown, not nought")
     func unknownLag() {
         var cluster = ClusterStatus(cluster: "demo")
