@@ -127,6 +127,12 @@ extension Decider {
                 "the token ends at \(token.end), and this cluster has WAL up to \(has): somebody has written since it "
                 + "was made; demote the cluster that leads now, and use its token"
         }
+        // It was made for the other cluster, which may lead by it, though nothing of that has come here yet.
+        if record.demotion == token {
+            return
+                "the token is of this cluster's own demotion, and the other one may have been promoted with it: use a "
+                + "token of that one, or force if it does not lead"
+        }
         return nil
     }
 

@@ -356,6 +356,16 @@ struct StandbyClusterTests {
         #expect(later.decide().reports.first?.reason.contains("followed on to 2") == true)
     }
 
+    @Test("the token of its own demotion is refused: the other cluster may lead by it, unheard of")
+    func ownToken() {
+        var scenario = Scenario.standbyLeader()
+        scenario.change { $0.demotion = Scenario.token }
+        scenario.promote(Scenario.token)
+        #expect(scenario.decide().operations == [])
+        let result = scenario.memory.unpublished
+        #expect(result?.succeeded == false && result?.reason.contains("own demotion") == true)
+    }
+
     @Test("a token whose WAL does not come is waited for until the bound, also by the next leader")
     func tokenNeverComes() {
         var scenario = Scenario.standbyLeader()
