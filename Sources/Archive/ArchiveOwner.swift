@@ -6,7 +6,7 @@ import Postgres
 /// The object that says which system an archive belongs to, so that two clusters of one name cannot mix.
 ///
 /// It takes the place of a check for an empty archive: after a failover the archive is not empty and still ours.
-struct ArchiveOwner: Codable, Hashable {
+package struct ArchiveOwner: Codable, Hashable {
     let systemIdentifier: SystemIdentifier
     /// Of pgmahout's configuration: a cluster that was restored from this archive has the same system identifier, and is
     /// another one. nil: the archive was taken possession of before clusters were told apart.
@@ -46,6 +46,16 @@ struct ArchiveOwner: Codable, Hashable {
             guard let found = backup.systemIdentifier else { continue }
             try ArchiveOwner(systemIdentifier: found).require(system, cluster, layout)
         }
+    }
+
+    /// Throws if the archive is known to belong to a cluster of another name. Writes nothing.
+    package static func require(
+        cluster mine: String, _ store: any ObjectStore, _ layout: ArchiveLayout
+    ) throws(ArchiveError) {
+        do {
+            guard let owner = try read(store, layout) else { return }
+            try owner.require(owner.systemIdentifier, mine, layout)
+        } catch { throw ArchiveError(error) }
     }
 
     private static func read(_ store: any ObjectStore, _ layout: ArchiveLayout) throws -> ArchiveOwner? {

@@ -42,6 +42,7 @@ extension ArchiveSummary {
         if let last = good.max(by: { ($0.info?.endTime?.microseconds ?? 0) < ($1.info?.endTime?.microseconds ?? 0) }),
             let end = last.info?.endTime
         {
+            lastBackup = last.id
             lastBackupAt = end.milliseconds
             lastBackupBytes = last.bytes
             lastBackupSeconds = (last.info?.beginTime ?? last.begun).map { end.since($0).inSeconds }

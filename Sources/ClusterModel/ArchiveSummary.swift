@@ -30,6 +30,8 @@ package struct ArchiveSummary: Hashable, Sendable, Codable {
     package var firstRecoverable: Int64?
     /// End of the newest WAL, by when it was written.
     package var lastRecoverable: Int64?
+    /// The newest good one.
+    package var lastBackup: String?
     package var lastBackupAt: Int64?
     package var lastBackupSeconds: Double?
     package var lastBackupBytes: UInt64?

@@ -26,6 +26,8 @@ package struct JobBook: Hashable, Sendable, Codable {
     package var lookedAt: [JobKind: Int64] = [:]
     /// The first backup of a cluster without one was asked for.
     package var begunAtOnce = false
+    /// The last backup that a drill was asked for because the archive has it.
+    package var drilled: String?
 
     package init() {}
 

@@ -66,7 +66,7 @@ extension Schema {
                     "Its times, as for backups."),
                 key(
                     "afterEachBackup", .flag, fallback: .text("false"), into: \.drill.afterEachBackup,
-                    "Whether each new backup is restored once."),
+                    "Whether each new backup is restored once, also one that was taken by hand."),
                 key(
                     "from", .choice, fallback: .text("standby"), into: \.drill.from,
                     "Which member does it; with standby never the primary, which needs its disk and memory."),

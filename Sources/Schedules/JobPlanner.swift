@@ -47,6 +47,20 @@ package struct JobPlanner {
         }
     }
 
+    /// A backup without a drill.
+    package struct Undrilled: Hashable, Sendable {
+        package let backup: String
+        /// Milliseconds since 1970 at which the archive was looked at.
+        package let seenAt: Int64
+
+        /// nil: there is none.
+        package init?(_ summary: ArchiveSummary?) {
+            guard let summary, let backup = summary.lastBackup, summary.drill?.backup != backup else { return nil }
+            self.backup = backup
+            seenAt = summary.takenAt
+        }
+    }
+
     /// What is known now.
     package struct View: Sendable {
         package var me: MemberName
@@ -58,18 +72,21 @@ package struct JobPlanner {
         package var fenced: [MemberName]
         /// Good backups in the archive; nil: not known.
         package var backups: Int?
+        /// The newest backup, when the archive holds no drill of it.
+        package var undrilled: Undrilled?
         /// Milliseconds since 1970.
         package var now: Int64
 
         package init(
             me: MemberName, statuses: [MemberName: MemberStatus], silence: Duration = .zero, fenced: [MemberName] = [],
-            backups: Int? = nil, now: Int64
+            backups: Int? = nil, undrilled: Undrilled? = nil, now: Int64
         ) {
             self.me = me
             self.statuses = statuses
             self.silence = silence
             self.fenced = fenced
             self.backups = backups
+            self.undrilled = undrilled
             self.now = now
         }
     }
@@ -182,6 +199,16 @@ package struct JobPlanner {
             book.begunAtOnce = true
             add(&book, .backup, origin: "immediate")
         }
+        lookForBackups(&book)
+    }
+
+    /// Backups that were taken by hand are drilled as well, each once.
+    private func lookForBackups(_ book: inout JobBook) {
+        guard settings.afterBackup.contains(.drill), let found = view.undrilled, book.drilled != found.backup,
+            book.running?.kind != .drill, (book.last[.drill]?.finishedAt ?? 0) < found.seenAt
+        else { return }
+        book.drilled = found.backup
+        add(&book, .drill, origin: "backup")
     }
 
     // MARK: Starting

@@ -54,7 +54,8 @@ extension SupervisionLoop {
         let book = record.jobs ?? JobBook()
         var view = JobPlanner.View(
             me: observation.me.name, statuses: freshStatuses(now), fenced: record.intent.fenced,
-            backups: archiveSummary?.backups, now: BootClock.wallClockMilliseconds())
+            backups: archiveSummary?.backups, undrilled: JobPlanner.Undrilled(archiveSummary),
+            now: BootClock.wallClockMilliseconds())
         if let name = book.running?.member.name, view.statuses[name] == nil {
             let heard = observation.peers[name]?.receivedAt ?? leadsJobsSince
             view.silence = now.since(max(heard, leadsJobsSince))

@@ -72,6 +72,12 @@ struct RetentionOptions: ParsableArguments {
         let location = try archive.location()
         let configured = location.configuration?.archive
         let store = try location.store()
+        // A copy of a configuration must not delete in the archive that it was copied from.
+        if archive.server == nil, let cluster = location.configuration?.cluster {
+            do throws(ArchiveError) { try ArchiveOwner.require(cluster: cluster, store, location.layout) } catch {
+                throw Failure(error)
+            }
+        }
         do {
             let inventory = try ArchiveInventory.read(store, location.layout)
             let rules = RetentionPlan.Rules(

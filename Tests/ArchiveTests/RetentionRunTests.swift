@@ -120,6 +120,16 @@ struct RetentionRunTests {
         #expect(keys == before)
     }
 
+    @Test("an archive of another cluster is not touched by a configuration that was copied")
+    func otherCluster() throws {
+        try ArchiveOwner.require(cluster: "next", store, layout)
+        try put(layout.owner, #"{"systemIdentifier": "7000000000000000001", "cluster": "demo"}"#)
+        try ArchiveOwner.require(cluster: "demo", store, layout)
+        #expect { try ArchiveOwner.require(cluster: "next", store, layout) } throws: {
+            "\($0)".contains("belongs to the cluster 'demo'")
+        }
+    }
+
     @Test("more than a thousand segments go, over several pages and batches")
     func many() throws {
         try putBackup(2, segment: 1_200)

@@ -69,6 +69,30 @@ struct JobPlannerTests {
         #expect(book.lastGood[.dump]?.id == job.id)
     }
 
+    @Test("a backup that was taken by hand is drilled once, and one whose drill has just ended is not drilled again")
+    func byHand() throws {
+        var settings = settings()
+        var summary = ArchiveSummary(takenAt: Self.start + 10_000)
+        summary.lastBackup = "20260101T000000"
+        var view = view(three, at: 11, backups: 1)
+        view.undrilled = .init(summary)
+        #expect(JobPlanner(settings, view).plan(JobBook()).isEmpty)
+        settings.afterBackup = [.drill]
+        var book = JobPlanner(settings, view).plan(JobBook())
+        let job = try #require(book.running)
+        #expect(job.kind == .drill && job.origin == "backup")
+        var done = three
+        done[2].job = report(job, .succeeded)
+        view.statuses["pg-2"] = done[2]
+        // What was counted before the drill ended knows nothing of it.
+        book = JobPlanner(settings, view).plan(book)
+        #expect(book.running == nil && book.pending.isEmpty && book.lastGood[.drill] != nil)
+        book.drilled = nil
+        #expect(JobPlanner(settings, view).plan(book) == book)
+        summary.drill = .init(succeeded: false, finishedAt: 0, seconds: 1, backup: "20260101T000000")
+        #expect(JobPlanner.Undrilled(summary) == nil)
+    }
+
     @Test("a clock that is a little behind runs nothing twice; one that was far ahead is forgiven")
     func clocks() {
         let settings = settings([.dump: ("0 * * * *", .preferStandby)])
