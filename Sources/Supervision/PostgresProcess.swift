@@ -22,5 +22,10 @@ struct PostgresProcess {
         var step: Int
         var nextAt: Instant
         var mode: StopMode
+        let beganAt: Instant
+
+        /// From when on an orderly stop waits for no archive that stands still: it must not hold up who takes over. Segments
+        /// stay `.ready`, and whoever leads next archives them.
+        var leavesArchiveAt: Instant? { mode == .orderly ? beganAt + .seconds(1) : nil }
     }
 }

@@ -88,7 +88,9 @@ extension SupervisionLoop {
         if !fed, postgres?.mayWrite == true, guardian.isAlive {
             log.critical("the guard takes no messages")
         }
-        workers[.archiver]?.order("lease \((armed ?? archivingUntil)?.nanoseconds ?? 0)")
+        let leaves = postgres?.stop?.leavesArchiveAt.map { $0 <= BootClock.now() } ?? false
+        workers[.archiver]?.order(
+            "lease \((armed ?? archivingUntil)?.nanoseconds ?? 0)" + (leaves ? " leave" : ""))
     }
 }
 

@@ -227,7 +227,7 @@ extension SupervisionLoop {
         if mode == .orderly, observation.shutdownRequests > 1, escalation.steps.count > 1 {
             escalation = escalation.hurried(after: 0)
         }
-        process.stop = PostgresProcess.Stop(escalation: escalation, step: -1, nextAt: now, mode: mode)
+        process.stop = PostgresProcess.Stop(escalation: escalation, step: -1, nextAt: now, mode: mode, beganAt: now)
         postgres = process
         observation.local.process = .stopping
         escalate(now)

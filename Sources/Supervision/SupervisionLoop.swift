@@ -242,7 +242,10 @@ final class SupervisionLoop {
     private var wakeAt: Instant {
         var next = min(decision.wakeAt, min(nextReadAt, nextPeersAt))
         if postgres != nil { next = min(next, nextProbeAt) }
-        if let stop = postgres?.stop { next = min(next, stop.nextAt) }
+        if let stop = postgres?.stop {
+            next = min(next, stop.nextAt)
+            if let leaves = stop.leavesArchiveAt, leaves > BootClock.now() { next = min(next, leaves) }
+        }
         let bounds = [
             settingRetryAt, inspectRetryAt, detachDeadline, control.deadline, namesakes.waits(at: BootClock.now()),
         ]

@@ -7,10 +7,11 @@
  *   pgmahout-wal fetch --socket PATH [--timeout SECONDS] %f %p
  *
  * Request:  "push NAME PATH\n" or "fetch NAME PATH\n", the path absolute.
- * Reply:    "ok\n", "absent\n", "unavailable REASON\n" or "error REASON\n".
+ * Reply:    "ok\n", "absent\n", "leave\n", "unavailable REASON\n" or "error REASON\n".
  *
  * Exit status of push: 0 only when the file is durable in the archive, else 1. Nothing above 125: that would end
- * PostgreSQL's archiver process without counting the failure.
+ * PostgreSQL's archiver process without counting the failure. But for one case, where just that is wanted: postgres is
+ * being stopped and waits for that process, which would otherwise wait for an archive that hangs, and try three times.
  * Exit status of fetch: 0 delivered, 1 not there. When the archive cannot be reached, it is asked again until the
  * timeout by a recovery to a target (recovery.signal), and then 255 stops that: 1 would end it there and then, short
  * of its WAL and perhaps on a timeline that exists already. For everybody else it is 1, soon: a standby asks again by
@@ -28,8 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DONE = 0, FAILED = 1, STOP_RECOVERY = 255 };
-enum verdict { VERDICT_OK, VERDICT_ABSENT, VERDICT_UNAVAILABLE };
+enum { DONE = 0, FAILED = 1, STOP_RECOVERY = 255, STOP_ARCHIVER = 255 };
+enum verdict { VERDICT_OK, VERDICT_ABSENT, VERDICT_LEAVE, VERDICT_UNAVAILABLE };
 
 static const int64_t default_timeout_ms = 60000;
 /* For a standby, which can stream instead: an archive that hangs must not hold up its promotion. */
@@ -185,6 +186,7 @@ static enum verdict ask(const struct request *request, const char *line, int64_t
     close(s);
     if (strcmp(reason, "ok") == 0) return VERDICT_OK;
     if (strcmp(reason, "absent") == 0) return VERDICT_ABSENT;
+    if (strcmp(reason, "leave") == 0) return VERDICT_LEAVE;
     /* "unavailable" or "error": the words behind are for people. */
     char *words = strchr(reason, ' ');
     if (words) memmove(reason, words + 1, strlen(words + 1) + 1);
@@ -194,7 +196,14 @@ static enum verdict ask(const struct request *request, const char *line, int64_t
 static int push(const struct request *request, const char *line, int64_t start) {
     char reason[1024];
     int64_t deadline = start + (request->timeout_ms ? request->timeout_ms : default_timeout_ms);
-    if (ask(request, line, start + connect_patience_ms, deadline, reason, sizeof reason) == VERDICT_OK) return DONE;
+    switch (ask(request, line, start + connect_patience_ms, deadline, reason, sizeof reason)) {
+    case VERDICT_OK: return DONE;
+    case VERDICT_LEAVE:
+        complain(request, "not archived yet, and postgres is being stopped", "");
+        return STOP_ARCHIVER;
+    case VERDICT_ABSENT:
+    case VERDICT_UNAVAILABLE: break;
+    }
     complain(request, "not archived", reason);
     return FAILED;
 }
@@ -210,6 +219,7 @@ static int fetch(const struct request *request, const char *line, int64_t start)
         switch (ask(request, line, patience, deadline, reason, sizeof reason)) {
         case VERDICT_OK: return DONE;
         case VERDICT_ABSENT: return FAILED;
+        case VERDICT_LEAVE:
         case VERDICT_UNAVAILABLE: break;
         }
         if (!to_target) {

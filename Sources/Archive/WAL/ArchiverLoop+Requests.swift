@@ -19,6 +19,10 @@ extension ArchiverLoop {
                 throw ArchiveError(.refused, "'\(path)' is not in '\(settings.dataDirectory)', which is archived here")
             }
             if schedule.asked(name, identity: identity, by: connection) { return answer(connection, .done) }
+            if leavesArchive {
+                schedule.left(connection)
+                return answer(connection, .leave)
+            }
             // There may be more that became ready with it.
             if schedule.waitingCount <= settings.parallel { scan() }
         case .fetch(let name, let path):
@@ -60,6 +64,7 @@ extension ArchiverLoop {
             switch result {
             case .success(let success):
                 archived(name, success)
+                lastArchivedAt = now
                 for waiter in schedule.finished(name, .archived(success.source), at: now) { answer(waiter, .done) }
             case .failure(let error):
                 failed(name, error)

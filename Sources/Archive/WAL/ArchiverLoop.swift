@@ -29,6 +29,10 @@ final class ArchiverLoop {
     /// The last failure in the log: the same is not told again at every attempt.
     var reportedFailure: String?
 
+    /// The server is being stopped and waits for its archiver process, which is not to wait for an archive that stands still.
+    private var leaving = false
+    var lastArchivedAt: Instant?
+
     /// When to look next how far a foreign archive goes.
     var nextSurvey = Instant(nanoseconds: 0)
 
@@ -70,6 +74,7 @@ final class ArchiverLoop {
     private func turn() {
         let now = BootClock.now()
         if now >= nextScan { scan(now) }
+        if leavesArchive { for waiter in schedule.abandon() { answer(waiter, .leave) } }
         pushWhatIsNext(now)
         dropTheImpatient(now)
         var wake = nextScan
@@ -98,12 +103,17 @@ final class ArchiverLoop {
     private func obey() {
         for line in control.read() {
             let words = line.split(separator: " ")
-            if words.count == 2, words[0] == "lease", let deadline = UInt64(words[1]) {
+            if (2...3).contains(words.count), words[0] == "lease", let deadline = UInt64(words[1]) {
                 gate.feed(deadline: deadline)
+                leaving = words.last == "leave"
             } else {
                 report(ArchiverEvent(.warning, "unknown order: \(line.prefix(100))"))
             }
         }
+    }
+
+    var leavesArchive: Bool {
+        leaving && (lastArchivedAt.map { BootClock.now() >= $0 + .seconds(1) } ?? true)
     }
 
     // MARK: Clients

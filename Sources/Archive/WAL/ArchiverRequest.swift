@@ -29,12 +29,15 @@ enum ArchiverReply: Hashable, Sendable {
     case done
     /// The archive was asked, and does not have it.
     case absent
+    /// Not yet, and the server is being stopped: its archiver process is to end instead of trying again.
+    case leave
     case failed(ArchiveError)
 
     var line: String {
         switch self {
         case .done: "ok\n"
         case .absent: "absent\n"
+        case .leave: "leave\n"
         case .failed(let error):
             "\(error.kind == .refused ? "error" : "unavailable") "
                 + error.message.split(whereSeparator: \.isNewline).joined(separator: " ").prefix(800) + "\n"

@@ -56,6 +56,7 @@ struct StatusReporter {
     mutating func fetched(_ reply: ArchiverReply, _ note: Replay.Note?) {
         switch reply {
         case .done: status.fetchedCount = (status.fetchedCount ?? 0) + 1
+        case .leave: break
         case .absent: status.absentCount = (status.absentCount ?? 0) + 1
         case .failed: status.fetchFailedCount = (status.fetchFailedCount ?? 0) + 1
         }
