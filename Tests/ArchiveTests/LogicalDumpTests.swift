@@ -36,11 +36,15 @@ struct LogicalDumpTests {
 
     /// A directory of programs of which pg_dump is this script.
     private func binaries(_ name: String, pgDump: String) throws -> String {
+        try binaries(name, "pg_dump", pgDump)
+    }
+
+    private func binaries(_ name: String, _ replaced: String, _ script: String) throws -> String {
         let place = try directory.directory(name, mode: 0o755)
-        for program in ["pg_dumpall", "psql"] {
+        for program in ["pg_dump", "pg_dumpall", "psql"] where program != replaced {
             #expect(symlink(PostgresFixture.binaries.path(program), "\(place)/\(program)") == 0)
         }
-        try Files.writeDurably(Array("#!/bin/sh\n\(pgDump)\n".utf8), to: "\(place)/pg_dump", mode: 0o755)
+        try Files.writeDurably(Array("#!/bin/sh\n\(script)\n".utf8), to: "\(place)/\(replaced)", mode: 0o755)
         return place
     }
 
@@ -143,6 +147,35 @@ struct LogicalDumpTests {
             "\($0)".contains("damaged")
         }
         #expect(try query(server, Self.odd, "SELECT count(*) FROM lines") == [["4"]], "it was dropped for nothing")
+        server.kill()
+    }
+
+    @Test(
+        "a restore that fails half-way puts the database back that it was to replace, and drops it only for a whole one"
+    )
+    func failsHalfWay() async throws {
+        let server = try await PostgresServer.primary()
+        try fill(server)
+        let dump = try LogicalDumpRun(programs(server), store, layout).take([Self.odd])
+        let databases = try server.value("SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database")
+        _ = try query(server, Self.odd, "INSERT INTO lines VALUES (1000, 'since the dump')")
+        let psql = PostgresFixture.binaries.path("psql")
+        // All but the last statements.
+        let place = try binaries("half", "psql", "head -n 30 | \(psql) \"$@\"; exit 3")
+        var options = LogicalDumpRestore.Options()
+        options.database = Self.odd
+        options.force = true
+        #expect {
+            try LogicalDumpRestore(dump, programs(server, place), store, layout).run(options)
+        } throws: {
+            "\($0)".contains("psql stopped")
+        }
+        #expect(try query(server, Self.odd, "SELECT count(*) FROM lines WHERE id = 1000") == [["1"]])
+        #expect(try server.value("SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database") == databases)
+        _ = try LogicalDumpRestore(dump, programs(server), store, layout).run(options)
+        #expect(try query(server, Self.odd, "SELECT count(*) FROM lines WHERE id = 1000") == [["0"]])
+        #expect(try query(server, Self.odd, "SHOW work_mem") == [["5MB"]])
+        #expect(try server.value("SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database") == databases)
         server.kill()
     }
 

@@ -114,21 +114,25 @@ package struct LogicalDumpRestore {
     ) throws {
         // Before anything is dropped for it.
         try check(part, ObjectKey(LogicalDump.folder(dump.id, layout) + part.object))
-        let isThere = try exists(target, connection)
-        let quoted = "\"" + target.replacing("\"", with: "\"\"") + "\""
-        // The one that we are connected to stays, and was seen to be empty, or is to be overwritten.
-        if isThere, target != "postgres" {
-            _ = try connection.query("DROP DATABASE \(quoted) WITH (FORCE)", [], deadline: deadline)
+        // The one that we are connected to stays, and was seen to be empty.
+        if target == "postgres" { return try play(part, database: target, filter: BodyFilter()) }
+        let replaced = try ReplacedDatabase(target, connection, deadline)
+        do {
+            try create(part, as: target, connection)
+        } catch {
+            guard let replaced else { throw error }
+            throw replaced.putBack(because: error, connection, deadline)
         }
-        guard target != part.database || target == "postgres" else {
-            return try play(part, database: "postgres", filter: nil)
-        }
-        if target != "postgres" {
-            func literal(_ text: String?) -> String { "'" + (text ?? "").replacing("'", with: "''") + "'" }
-            _ = try connection.query(
-                "CREATE DATABASE \(quoted) TEMPLATE template0 ENCODING \(literal(part.encoding)) LC_COLLATE "
-                    + "\(literal(part.collation)) LC_CTYPE \(literal(part.characterType))", [], deadline: deadline)
-        }
+        try replaced?.drop(connection, deadline)
+    }
+
+    private func create(_ part: LogicalDump.Part, as target: String, _ connection: SQLConnection) throws {
+        guard target != part.database else { return try play(part, database: "postgres", filter: nil) }
+        func literal(_ text: String?) -> String { "'" + (text ?? "").replacing("'", with: "''") + "'" }
+        _ = try connection.query(
+            "CREATE DATABASE \(ReplacedDatabase.quoted(target)) TEMPLATE template0 ENCODING \(literal(part.encoding)) "
+                + "LC_COLLATE \(literal(part.collation)) LC_CTYPE \(literal(part.characterType))", [],
+            deadline: deadline)
         try play(part, database: target, filter: BodyFilter())
     }
 
